@@ -1,0 +1,178 @@
+import type { Listener } from "./events.ts";
+import type { LogLine, NewTask, Progress, Status, Task, TaskError } from "./task.ts";
+
+/**
+ * The contract of every store; these comments are the specification and `tests/store_contract.ts` is its test.
+ *
+ * A store keeps tasks, their order and their status. One verb is one transition, done atomically. Verbs of the hot
+ * path take and give lists, so that a store can commit a whole turn of the event loop at once. All that a verb
+ * returns is a snapshot. A store never calls handlers, reads no environment, and takes its time from the clock that
+ * it was given.
+ */
+export interface Store {
+  /**
+   * Accepts all of the tasks or none. When the promise resolves, they are kept as safely as this store ever will.
+   *
+   * A task whose id its owner has used before is a replay where type, input and metadata are the same: the existing
+   * task is returned, nothing changes, and it takes no room.
+   *
+   * @throws {QueueFull} past the bound of unfinished tasks, by count or by bytes
+   * @throws {IdConflict} for an id in use with other content, also within the call
+   */
+  enqueue(drafts: readonly NewTask[]): Promise<Enqueued[]>;
+
+  /** The owner's task; `undefined` also for another owner's. */
+  get(owner: string, id: string): Promise<Task | undefined>;
+
+  /** Whether the owner had such a task and it was forgotten by retention. A bounded number is remembered. */
+  hasExpired(owner: string, id: string): Promise<boolean>;
+
+  /** The owner's tasks, newest first; `cursor` continues behind the last page, unmoved by tasks created since. */
+  list(owner: string, query: ListQuery): Promise<Page>;
+
+  /** The last lines that the task's attempts have logged, oldest first. `undefined` as with `get`. */
+  logs(owner: string, id: string): Promise<LogLine[] | undefined>;
+
+  /**
+   * Takes queued tasks, for each want at most `limit`: by priority, then in the order in which they were queued.
+   * Tasks that are due become queued first. Each becomes `running`, with a new attempt, and is given to one caller.
+   * A want with `alone` takes the tasks that must run with nobody beside them, one without takes the others.
+   *
+   * @param until when the claim lapses unless it is renewed
+   */
+  claim(wants: readonly Want[], until: number): Promise<Claim[]>;
+
+  /** Prolongs claims; answers the tokens that are no longer ours. */
+  renew(tokens: readonly string[], until: number): Promise<string[]>;
+
+  /** Tasks whose claim lapsed are queued again, `alone`, without the attempt being counted. Answers how many. */
+  recover(): Promise<number>;
+
+  /**
+   * Ends attempts. Fenced: where the task is no longer running under this token, nothing changes and the answer in
+   * its place is `undefined`; otherwise it is the task as it now is.
+   */
+  settle(settlements: readonly Settlement[]): Promise<(Task | undefined)[]>;
+
+  /** Keeps progress (the last one wins) and log lines (the last ones stay). Fenced as `settle`; never fails. */
+  report(reports: readonly Report[]): Promise<void>;
+
+  /**
+   * A scheduled or queued task becomes `cancelled`. A running one gets `cancelRequestedAt`, once, and goes on until
+   * its dispatcher settles it. A cancelled one is answered as it is.
+   *
+   * @throws {WrongStatus} where it has succeeded or failed
+   */
+  cancel(owner: string, id: string): Promise<Task | undefined>;
+
+  /**
+   * A failed or cancelled task becomes `queued` again, with attempts anew.
+   *
+   * @throws {WrongStatus} where it has succeeded, or has not finished
+   * @throws {QueueFull}
+   */
+  retry(owner: string, id: string): Promise<Task | undefined>;
+
+  /**
+   * Forgets a finished task with all that belongs to it. `false` where the owner has no such task.
+   *
+   * @throws {WrongStatus} where it has not finished
+   */
+  remove(owner: string, id: string): Promise<boolean>;
+
+  /** How many tasks there are, by type and status; for one owner, or all. */
+  counts(owner?: string): Promise<Counts>;
+
+  /** When the next scheduled task is due; `undefined` where none is. */
+  nextDue(): Promise<number | undefined>;
+
+  /**
+   * Forgets finished tasks whose `expiresAt` has passed, and beyond the bound by bytes those that would expire
+   * first. Takes at most `limit` per call, so that nobody waits for it; answers how many.
+   */
+  sweep(limit: number): Promise<number>;
+
+  /** Tells of every change of a task. Returns the function that ends it. */
+  subscribe(listener: Listener): () => void;
+
+  /** Nothing is called after it. */
+  close(): Promise<void>;
+}
+
+export interface Enqueued {
+  readonly task: Task;
+  readonly replayed: boolean;
+}
+
+export interface ListQuery {
+  readonly statuses?: readonly Status[];
+  readonly types?: readonly string[];
+  /** Inclusive, in milliseconds since the epoch. */
+  readonly createdAfter?: number;
+  /** Exclusive. */
+  readonly createdBefore?: number;
+  /** At least 1. */
+  readonly limit: number;
+  /** A `Page`'s, unchanged. A text that is none of this store's lists from the start. */
+  readonly cursor?: string;
+}
+
+export interface Page {
+  readonly tasks: Task[];
+  /** Present where more follow. */
+  readonly cursor?: string;
+}
+
+export interface Want {
+  readonly type: string;
+  readonly alone: boolean;
+  readonly limit: number;
+}
+
+/** A task taken by a dispatcher, with the proof that it is still ours. */
+export interface Claim {
+  readonly token: string;
+  readonly task: Task;
+}
+
+export type Settlement =
+  & { readonly token: string }
+  & (
+    | { readonly to: "succeeded"; readonly result: string | undefined }
+    | { readonly to: "failed"; readonly error: TaskError; readonly crashes: number }
+    /** Another attempt follows at `runAt`. */
+    | {
+      readonly to: "scheduled";
+      readonly error: TaskError;
+      readonly crashes: number;
+      readonly alone: boolean;
+      readonly runAt: number;
+    }
+    /** Cut short through no fault of its own: the attempt does not count. */
+    | { readonly to: "queued"; readonly alone: boolean }
+    | { readonly to: "cancelled" }
+  );
+
+export interface Report {
+  readonly token: string;
+  readonly progress?: Progress;
+  readonly log?: readonly LogLine[];
+}
+
+export type Counts = Readonly<Record<string, Readonly<Record<Status, number>>>>;
+
+/** Bounds and retention, the same for every store. */
+export interface StoreOptions {
+  /** Unfinished tasks. */
+  readonly maxTasks: number;
+  /** Bytes of unfinished tasks, as `sizeOf` counts. */
+  readonly maxBytes: number;
+  /** Milliseconds a succeeded or cancelled task is kept. */
+  readonly retentionSucceeded: number;
+  /** Milliseconds a failed task is kept. */
+  readonly retentionFailed: number;
+  /** Bytes of finished tasks that are kept at most. */
+  readonly retentionBytes: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}

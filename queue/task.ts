@@ -1,0 +1,215 @@
+/**
+ * A task: one submitted piece of work, with its transition table. Everything here is pure: a transition takes a
+ * task and returns the next one, or throws `IllegalTransition`. A `Task` is never changed in place, so whoever
+ * holds one holds a snapshot.
+ */
+
+/** `scheduled` has a future `runAt`: delayed, or waiting to retry. The last three are final. */
+export const STATUSES = ["scheduled", "queued", "running", "succeeded", "failed", "cancelled"] as const;
+export type Status = (typeof STATUSES)[number];
+
+/** What went wrong in an attempt. `message` holds no secrets, paths or stacks: clients see it. */
+export interface TaskError {
+  readonly code: string;
+  readonly message: string;
+  /** Whether the same attempt could succeed when made again. */
+  readonly retryable: boolean;
+  /** The attempt that ended so. */
+  readonly attempt: number;
+  /** When, in milliseconds since the epoch. */
+  readonly at: number;
+  /** What the code's row in the vocabulary names besides, such as `{ signal }` or `{ status }`. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export interface Progress {
+  readonly current: number;
+  readonly total?: number;
+  readonly message?: string;
+}
+
+export interface LogLine {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly message: string;
+}
+
+/**
+ * The record. Times are milliseconds since the epoch, durations milliseconds. Texts marked "JSON" travel as the
+ * opaque text that they arrived as: nothing between the route and the handler parses them.
+ */
+export interface Task {
+  readonly id: string;
+  readonly type: string;
+  /** Whose task it is; `""` where no API keys are in use. Every read is filtered by it. */
+  readonly owner: string;
+  /** JSON. */
+  readonly input: string;
+  /** JSON object, or absent. */
+  readonly metadata: string | undefined;
+  readonly status: Status;
+  /** Higher goes first; first come, first served among equals. */
+  readonly priority: number;
+  /** Attempts begun: 0 until the first claim. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  /** Of one attempt. */
+  readonly timeout: number;
+  /** Grows by one with every change, so that it can serve as an `ETag` and an event id. */
+  readonly version: number;
+  readonly createdAt: number;
+  readonly runAt: number | undefined;
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number | undefined;
+  /** When a finished task is forgotten. */
+  readonly expiresAt: number | undefined;
+  readonly cancelRequestedAt: number | undefined;
+  readonly progress: Progress | undefined;
+  /** JSON; absent where the handler returned nothing. */
+  readonly result: string | undefined;
+  /** The last attempt's error: also while the next attempt is waited for. */
+  readonly error: TaskError | undefined;
+  /** It was in a worker or runner that died: its next attempt runs with nobody beside it. */
+  readonly alone: boolean;
+  /** Deaths of a worker or runner that this task alone can have caused. */
+  readonly crashes: number;
+}
+
+/** What a client may say of a task. */
+export interface NewTask {
+  readonly id: string;
+  readonly type: string;
+  readonly owner: string;
+  readonly input: string;
+  readonly metadata?: string;
+  readonly priority: number;
+  readonly maxAttempts: number;
+  readonly timeout: number;
+  /** In the future: the task starts as `scheduled`. */
+  readonly runAt?: number;
+}
+
+const NEXT: Readonly<Record<Status, readonly Status[]>> = {
+  scheduled: ["queued", "cancelled"],
+  queued: ["running", "cancelled"],
+  running: ["succeeded", "failed", "cancelled", "scheduled", "queued"],
+  // The final ones move only by hand, through `retried()`.
+  succeeded: [],
+  failed: ["queued"],
+  cancelled: ["queued"],
+};
+
+export function mayBecome(from: Status, to: Status): boolean {
+  return NEXT[from].includes(to);
+}
+
+export function isFinal(status: Status): boolean {
+  return status === "succeeded" || status === "failed" || status === "cancelled";
+}
+
+/** A transition that the table does not have. Only a bug in a store can cause it. */
+export class IllegalTransition extends Error {
+  override name = "IllegalTransition";
+  constructor(from: Status, to: Status) {
+    super(`A ${from} task cannot become ${to}.`);
+  }
+}
+
+function move(task: Task, to: Status, change: Partial<Task>): Task {
+  if (!mayBecome(task.status, to)) throw new IllegalTransition(task.status, to);
+  return { ...task, ...change, status: to, version: task.version + 1 };
+}
+
+export function created(draft: NewTask, now: number): Task {
+  const later = draft.runAt !== undefined && draft.runAt > now;
+  return {
+    id: draft.id,
+    type: draft.type,
+    owner: draft.owner,
+    input: draft.input,
+    metadata: draft.metadata,
+    status: later ? "scheduled" : "queued",
+    priority: draft.priority,
+    attempt: 0,
+    maxAttempts: draft.maxAttempts,
+    timeout: draft.timeout,
+    version: 1,
+    createdAt: now,
+    runAt: draft.runAt,
+    startedAt: undefined,
+    finishedAt: undefined,
+    expiresAt: undefined,
+    cancelRequestedAt: undefined,
+    progress: undefined,
+    result: undefined,
+    error: undefined,
+    alone: false,
+    crashes: 0,
+  };
+}
+
+/** scheduled → queued: its time has come. */
+export function due(task: Task): Task {
+  return move(task, "queued", {});
+}
+
+/** queued → running: a new attempt begins. */
+export function claimed(task: Task, now: number): Task {
+  return move(task, "running", { attempt: task.attempt + 1, startedAt: now, progress: undefined });
+}
+
+/** running → succeeded. */
+export function succeeded(task: Task, result: string | undefined, now: number): Task {
+  return move(task, "succeeded", { result, error: undefined, finishedAt: now, runAt: undefined });
+}
+
+/** running → failed. */
+export function failed(task: Task, error: TaskError, crashes: number, now: number): Task {
+  return move(task, "failed", { error, crashes, finishedAt: now, runAt: undefined });
+}
+
+/** running → scheduled: the attempt failed, another follows at `runAt`. */
+export function retryLater(task: Task, error: TaskError, crashes: number, alone: boolean, runAt: number): Task {
+  return move(task, "scheduled", { error, crashes, alone, runAt, startedAt: undefined, progress: undefined });
+}
+
+/** running → queued: the attempt was cut short through no fault of its own and does not count. */
+export function released(task: Task, alone: boolean): Task {
+  return move(task, "queued", {
+    attempt: task.attempt - 1,
+    alone: task.alone || alone,
+    startedAt: undefined,
+    progress: undefined,
+  });
+}
+
+/** scheduled, queued or running → cancelled. */
+export function cancelled(task: Task, now: number): Task {
+  return move(task, "cancelled", {
+    cancelRequestedAt: task.cancelRequestedAt ?? now,
+    finishedAt: now,
+    runAt: undefined,
+  });
+}
+
+/** failed or cancelled → queued, by hand: the same id, attempts anew. */
+export function retried(task: Task): Task {
+  return move(task, "queued", {
+    attempt: 0,
+    crashes: 0,
+    alone: false,
+    error: undefined,
+    progress: undefined,
+    runAt: undefined,
+    startedAt: undefined,
+    finishedAt: undefined,
+    expiresAt: undefined,
+    cancelRequestedAt: undefined,
+  });
+}
+
+/** What a task is counted as where bytes are bounded: its texts, and the record around them. */
+export function sizeOf(task: Task): number {
+  return 640 + task.input.length + (task.metadata?.length ?? 0) + (task.result?.length ?? 0);
+}
