@@ -45,12 +45,16 @@ export interface Store {
   /** Prolongs claims; answers the tokens that are no longer ours. */
   renew(tokens: readonly string[], until: number): Promise<string[]>;
 
-  /** Tasks whose claim lapsed are queued again, `alone`, without the attempt being counted. Answers how many. */
+  /**
+   * Tasks whose claim lapsed are queued again, `alone`, without the attempt being counted; one that was asked to
+   * cancel becomes `cancelled` instead. Answers how many.
+   */
   recover(): Promise<number>;
 
   /**
    * Ends attempts. Fenced: where the task is no longer running under this token, nothing changes and the answer in
-   * its place is `undefined`; otherwise it is the task as it now is.
+   * its place is `undefined`; otherwise it is the task as it now is. A task that was asked to cancel never runs
+   * again: in place of `scheduled` or `queued` it becomes `cancelled`.
    */
   settle(settlements: readonly Settlement[]): Promise<(Task | undefined)[]>;
 

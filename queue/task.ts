@@ -160,17 +160,29 @@ export function claimed(task: Task, now: number): Task {
 }
 
 /** running → succeeded. */
-export function succeeded(task: Task, result: string | undefined, now: number): Task {
-  return move(task, "succeeded", { result, error: undefined, finishedAt: now, runAt: undefined });
+export function succeeded(task: Task, result: string | undefined, now: number, expiresAt?: number): Task {
+  return move(task, "succeeded", { result, error: undefined, finishedAt: now, expiresAt, runAt: undefined });
 }
 
 /** running → failed. */
-export function failed(task: Task, error: TaskError, crashes: number, now: number): Task {
-  return move(task, "failed", { error, crashes, finishedAt: now, runAt: undefined });
+export function failed(
+  task: Task,
+  error: TaskError,
+  crashes: number,
+  now: number,
+  expiresAt?: number,
+): Task {
+  return move(task, "failed", { error, crashes, finishedAt: now, expiresAt, runAt: undefined });
 }
 
 /** running → scheduled: the attempt failed, another follows at `runAt`. */
-export function retryLater(task: Task, error: TaskError, crashes: number, alone: boolean, runAt: number): Task {
+export function retryLater(
+  task: Task,
+  error: TaskError,
+  crashes: number,
+  alone: boolean,
+  runAt: number,
+): Task {
   return move(task, "scheduled", { error, crashes, alone, runAt, startedAt: undefined, progress: undefined });
 }
 
@@ -185,10 +197,11 @@ export function released(task: Task, alone: boolean): Task {
 }
 
 /** scheduled, queued or running → cancelled. */
-export function cancelled(task: Task, now: number): Task {
+export function cancelled(task: Task, now: number, expiresAt?: number): Task {
   return move(task, "cancelled", {
     cancelRequestedAt: task.cancelRequestedAt ?? now,
     finishedAt: now,
+    expiresAt,
     runAt: undefined,
   });
 }
@@ -207,6 +220,17 @@ export function retried(task: Task): Task {
     expiresAt: undefined,
     cancelRequestedAt: undefined,
   });
+}
+
+/** A running task's latest progress. */
+export function progressed(task: Task, progress: Progress): Task {
+  return { ...task, progress, version: task.version + 1 };
+}
+
+/** A running task is asked to stop: the first request counts. */
+export function cancelRequested(task: Task, now: number): Task {
+  if (task.cancelRequestedAt !== undefined) return task;
+  return { ...task, cancelRequestedAt: now, version: task.version + 1 };
 }
 
 /** What a task is counted as where bytes are bounded: its texts, and the record around them. */

@@ -104,7 +104,10 @@ export interface TaskDefinition<
 }
 
 const schema = z.custom<z.ZodType>((value) => value instanceof z.ZodType, "must be a zod schema");
-const callable = z.custom<(...args: unknown[]) => unknown>((v) => typeof v === "function", "must be a function");
+const callable = z.custom<(...args: unknown[]) => unknown>(
+  (v) => typeof v === "function",
+  "must be a function",
+);
 const cpus = Math.max(1, globalThis.navigator?.hardwareConcurrency ?? 1);
 
 const options = z.strictObject({
@@ -148,7 +151,9 @@ export function defineTask<Input extends z.ZodType, Result extends z.ZodType = z
 ): TaskDefinition<Input, Result> {
   const parsed = options.safeParse(task);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "options"}: ${issue.message}`);
+    const problems = parsed.error.issues.map((issue) =>
+      `${issue.path.join(".") || "options"}: ${issue.message}`
+    );
     throw new TypeError(`Not a task type: ${problems.join("; ")}`);
   }
   const { concurrency, ...rest } = parsed.data;

@@ -17,5 +17,7 @@ export function parseDuration(text: string): number | undefined {
   const iso = ISO.exec(text);
   if (!iso) return undefined;
   const [, days = 0, hours = 0, minutes = 0, seconds = 0] = iso;
-  return Math.round(((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60_000 + Number(seconds) * 1000);
+  return Math.round(
+    ((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60_000 + Number(seconds) * 1000,
+  );
 }

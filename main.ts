@@ -1,0 +1,126 @@
+/**
+ * The program. `main.ts start` listens by itself (`deno task start`); without a command it is the module that
+ * `deno serve main.ts` serves.
+ */
+import { type Config, ConfigError, helpText, loadConfig } from "./config.ts";
+import { createErrand, type Errand, type Log } from "./errand.ts";
+import { createLog } from "./log.ts";
+
+/** Responses that are under way get this long after the last task. */
+const LAST_WORDS = 1_000;
+const SERVE_AGAIN_AFTER = 100;
+
+const [command, ...rest] = Deno.args;
+const own = command !== undefined;
+if (own && (rest.includes("--help") || command === "--help")) {
+  console.log(helpText());
+  Deno.exit(0);
+}
+if (own && command !== "start") fail(`Unknown command: ${command}. There is: start [--help].`);
+
+const config = checked();
+const log = createLog(config.logLevel);
+guard(log);
+const errand = await createErrand(config, log);
+const server = own ? listen(config, errand, log) : undefined;
+stopOnSignal(errand, server, log);
+
+export default own ? undefined : { fetch: errand.app.fetch };
+
+/** The configuration, or every problem with it in a line each. */
+function checked(): Config {
+  try {
+    const config = loadConfig(Deno.env.toObject(), Deno.cwd());
+    usable("DATA_DIR", config.dataDir, "written", (folder) => {
+      Deno.mkdirSync(folder, { recursive: true });
+      const trial = `${folder}/.errand-${crypto.randomUUID()}`;
+      Deno.writeTextFileSync(trial, "");
+      Deno.removeSync(trial);
+    });
+    if (config.tasksDir) {
+      usable("TASKS_DIR", config.tasksDir, "read", (folder) => [...Deno.readDirSync(folder)]);
+    }
+    return config;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return fail(...error.problems);
+  }
+}
+
+function usable(name: string, path: string, done: string, attempt: (path: string) => unknown): void {
+  try {
+    attempt(path);
+  } catch (error) {
+    fail(`${name}=${path} cannot be ${done}: ${(error as Error).message.split("\n")[0]}`);
+  }
+}
+
+function fail(...lines: string[]): never {
+  for (const line of lines) console.error(`errand: ${line}`);
+  Deno.exit(1);
+}
+
+/** A bug somewhere must not end the service: it is logged, and the service goes on. */
+function guard(log: Log): void {
+  const tell = (event: Event, error: unknown) => {
+    event.preventDefault();
+    log("error", "An uncaught error.", { error: error instanceof Error ? error.stack : String(error) });
+  };
+  addEventListener("unhandledrejection", (event) => tell(event, event.reason));
+  addEventListener("error", (event) => tell(event, event.error));
+}
+
+interface Server {
+  shutdown(): Promise<void>;
+}
+
+function listen({ host, port }: Config, { app }: Errand, log: Log): Server {
+  let server: Deno.HttpServer;
+  let stopping = false;
+  const serve = (port: number) => {
+    server = Deno.serve({
+      hostname: host,
+      port,
+      onListen: (address) => log("info", `Errand listens on http://${host}:${address.port}`),
+      onError: () => new Response(null, { status: 500 }),
+    }, (request) => app.fetch(request));
+    // The accept loop ends where descriptors run out; connections that are open go on, and it begins anew.
+    server.finished.catch((error) => {
+      if (stopping) return;
+      log("error", "Listening ended, and begins again.", { error: String(error) });
+      setTimeout(() => serve((server.addr as Deno.NetAddr).port), SERVE_AGAIN_AFTER);
+    });
+  };
+  try {
+    serve(port);
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) fail(`PORT=${port} is in use; set PORT to a free one.`);
+    if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.AddrNotAvailable) {
+      fail(`HOST=${host} PORT=${port} cannot be listened on: ${error.message}`);
+    }
+    throw error;
+  }
+  return {
+    shutdown() {
+      stopping = true;
+      return server.shutdown();
+    },
+  };
+}
+
+/** The first signal drains; a second one ends at once, and the runners with it. */
+function stopOnSignal(errand: Errand, server: Server | undefined, log: Log): void {
+  let stopping = false;
+  const stop = async (signal: string) => {
+    if (stopping) Deno.exit(130);
+    stopping = true;
+    log("info", `${signal}: draining; a second signal ends at once.`);
+    await errand.stop();
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    setTimeout(resolve, LAST_WORDS);
+    await Promise.race([server?.shutdown(), late]);
+    log("info", "Stopped.");
+    Deno.exit(0);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop(signal));
+}

@@ -1,0 +1,81 @@
+import { Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { AppDeps } from "./deps.ts";
+import { mountHealth } from "./health.ts";
+import { mountList } from "./list.ts";
+import { Problem, type ProblemCode, problemResponse, requestIdOf } from "./problem.ts";
+import { mountStats } from "./stats.ts";
+import { mountTask } from "./task.ts";
+import { mountTasks } from "./tasks.ts";
+import { mountTypes } from "./types.ts";
+
+export type { AppDeps, Health, Limits } from "./deps.ts";
+
+/** The HTTP service: every route, and what an error becomes. */
+export function createApp(given: AppDeps): Hono {
+  const deps = { log: logLine, ...given };
+  const app = new Hono();
+
+  mountTasks(app, deps);
+  mountList(app, deps);
+  mountTask(app, deps);
+  mountTypes(app, deps);
+  mountStats(app, deps);
+  mountHealth(app, deps);
+
+  app.notFound((c) => {
+    const allowed = methodsOf(app, c.req.path);
+    if (allowed.length === 0) return problemResponse(new Problem("not-found"), c.req.raw);
+    const headers = { allow: allowed.join(", ") };
+    return problemResponse(new Problem("method-not-allowed", undefined, { headers }), c.req.raw);
+  });
+
+  app.onError((error, c) => {
+    if (error instanceof Problem) return problemResponse(error, c.req.raw);
+    if (error instanceof HTTPException) return problemResponse(fromException(error), c.req.raw);
+    const requestId = requestIdOf(c.req.raw);
+    deps.log(error, requestId);
+    return problemResponse(new Problem("internal-error"), c.req.raw, requestId);
+  });
+
+  return app;
+}
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+
+/** The methods that a path has routes for. Asks the router, so that no second list of paths can go stale. */
+function methodsOf(app: Hono, path: string): string[] {
+  return METHODS.filter((method) => {
+    const asked = method === "HEAD" ? "GET" : method;
+    const [handlers] = app.router.match(asked, path);
+    // Middleware is registered for all methods and is not a route.
+    return handlers.some(([[, route]]) => route.method === asked);
+  });
+}
+
+/** An exception of Hono's middleware, with its headers: `WWW-Authenticate` would be lost otherwise. */
+function fromException(exception: HTTPException): Problem {
+  const headers = Object.fromEntries(exception.getResponse().headers);
+  delete headers["content-length"];
+  const code = GENERAL[exception.status] ?? (exception.status < 500 ? "bad-request" : "internal-error");
+  return new Problem(code, exception.message || undefined, { headers });
+}
+
+/** What exceptions without a code of their own are, by status. */
+const GENERAL: Readonly<Record<number, ProblemCode>> = {
+  401: "unauthenticated",
+  403: "forbidden",
+  404: "not-found",
+  405: "method-not-allowed",
+  408: "request-timeout",
+  413: "body-too-large",
+  415: "unsupported-media-type",
+  422: "validation-failed",
+  429: "rate-limited",
+};
+
+function logLine(error: unknown, requestId: string): void {
+  const text = error instanceof Error ? error.stack ?? error.message : String(error);
+  // As JSON, so that whatever the text holds it stays one line without escape sequences.
+  console.error(JSON.stringify({ level: "error", message: "unexpected error", requestId, error: text }));
+}

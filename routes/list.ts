@@ -1,0 +1,116 @@
+import { createHash } from "node:crypto";
+import type { Hono } from "hono";
+import type { ListQuery } from "../queue/store.ts";
+import { type Status, STATUSES } from "../queue/task.ts";
+import { type AppDeps, OWNER } from "./deps.ts";
+import { Problem } from "./problem.ts";
+import { renderTask } from "./render.ts";
+import { reply } from "./reply.ts";
+import { instant } from "./submission.ts";
+
+const PAGE_SIZE = 50;
+const MAX_PAGE_SIZE = 200;
+/** Values of one repeated parameter; more is no filter that anybody means. */
+const MAX_VALUES = 100;
+
+const REPEATABLE = new Set(["status", "type"]);
+const PARAMETERS = new Set([...REPEATABLE, "createdAfter", "createdBefore", "pageSize", "pageToken"]);
+
+/** `GET /v1/tasks`: a page of tasks, newest first. */
+export function mountList(app: Hono, { store }: AppDeps): void {
+  app.get("/v1/tasks", async (c) => {
+    const parameters = new URL(c.req.url).searchParams;
+    const query = parseQuery(parameters);
+    const filter = fingerprint(query);
+    const token = parameters.get("pageToken");
+    const cursor = token === null ? undefined : openToken(token, filter);
+
+    const page = await store.list(OWNER, { ...query, cursor });
+    const tasks = `{"tasks":[${page.tasks.map(renderTask).join(",")}]`;
+    const headers = { "cache-control": "private, no-cache" };
+    if (page.cursor === undefined) return reply(200, `${tasks}}`, headers);
+    const next = sealToken(page.cursor, filter);
+    parameters.set("pageToken", next);
+    const link = `</v1/tasks?${parameters}>; rel="next"`;
+    return reply(200, `${tasks},"nextPageToken":"${next}"}`, { ...headers, link });
+  });
+}
+
+type Query = Omit<ListQuery, "cursor">;
+
+function parseQuery(parameters: URLSearchParams): Query {
+  for (const name of new Set(parameters.keys())) {
+    if (!PARAMETERS.has(name)) throw wrong(name.slice(0, 64), "is not a known parameter");
+    const most = REPEATABLE.has(name) ? MAX_VALUES : 1;
+    if (parameters.getAll(name).length > most) throw wrong(name, `must be given at most ${times(most)}`);
+  }
+  return {
+    statuses: nonEmpty(parameters.getAll("status").map(parseStatus)),
+    types: nonEmpty(parameters.getAll("type")),
+    createdAfter: parseTime(parameters, "createdAfter"),
+    createdBefore: parseTime(parameters, "createdBefore"),
+    limit: parsePageSize(parameters.get("pageSize")),
+  };
+}
+
+function parseStatus(text: string): Status {
+  const status = STATUSES.find((one) => one === text);
+  if (status === undefined) throw wrong("status", `must be one of ${STATUSES.join(", ")}`);
+  return status;
+}
+
+function parsePageSize(text: string | null): number {
+  if (text === null) return PAGE_SIZE;
+  const size = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (size < 1 || size > MAX_PAGE_SIZE) {
+    throw wrong("pageSize", `must be a whole number from 1 to ${MAX_PAGE_SIZE}`);
+  }
+  return size;
+}
+
+function parseTime(parameters: URLSearchParams, name: string): number | undefined {
+  const text = parameters.get(name);
+  if (text === null) return undefined;
+  // The `+` of an offset is a space in a query unless it was encoded, which everybody forgets.
+  const parsed = instant.safeParse(text.replace(" ", "+"));
+  if (!parsed.success) throw wrong(name, parsed.error.issues[0]!.message);
+  return parsed.data;
+}
+
+function nonEmpty<T>(values: T[]): T[] | undefined {
+  return values.length === 0 ? undefined : values;
+}
+
+function times(count: number): string {
+  return count === 1 ? "once" : `${count} times`;
+}
+
+function wrong(name: string, detail: string): Problem {
+  return new Problem("validation-failed", `The query parameter ${name} ${detail}.`);
+}
+
+/** Queries with the same fingerprint select the same tasks, page by page of whatever size. */
+function fingerprint({ statuses = [], types = [], createdAfter, createdBefore }: Query): string {
+  return JSON.stringify([statuses.toSorted(), types.toSorted(), createdAfter, createdBefore]);
+}
+
+/** A cursor that goes with its filter, so that another filter's is noticed rather than answered at random. */
+function sealToken(cursor: string, filter: string): string {
+  return `${digest(cursor, filter)}${btoa(cursor).replaceAll("+", "-").replaceAll("/", "_")}`;
+}
+
+const DIGEST = 16;
+
+function openToken(token: string, filter: string): string {
+  try {
+    const cursor = atob(token.slice(DIGEST).replaceAll("-", "+").replaceAll("_", "/"));
+    if (digest(cursor, filter) === token.slice(0, DIGEST)) return cursor;
+  } catch {
+    // Not even Base64: no token of ours.
+  }
+  throw wrong("pageToken", "does not belong to this list");
+}
+
+function digest(cursor: string, filter: string): string {
+  return createHash("sha256").update(`${filter}\n${cursor}`).digest("base64url").slice(0, DIGEST);
+}

@@ -1,0 +1,95 @@
+/** Errors as clients see them: RFC 9457 problems. */
+
+/** Every problem there is: its status and title. */
+export const PROBLEMS = {
+  "malformed-json": [400, "The body is not JSON"],
+  "invalid-encoding": [400, "The body is not UTF-8"],
+  "payload-too-deep": [400, "The body is nested too deeply"],
+  "bad-request": [400, "The request cannot be understood"],
+  "unauthenticated": [401, "Credentials are missing or wrong"],
+  "forbidden": [403, "This is not allowed"],
+  "not-found": [404, "There is nothing here"],
+  "task-not-found": [404, "There is no such task"],
+  "result-not-ready": [404, "There is no result"],
+  "method-not-allowed": [405, "The method is not allowed here"],
+  "request-timeout": [408, "The body did not arrive"],
+  "task-already-finished": [409, "The task has already finished"],
+  "task-not-finished": [409, "The task has not finished"],
+  "unique-conflict": [409, "A different task with this id exists"],
+  "task-expired": [410, "The task has expired"],
+  "body-too-large": [413, "The body is too large"],
+  "unsupported-media-type": [415, "The body must be plain JSON"],
+  "validation-failed": [422, "The request is not valid"],
+  "unknown-task-type": [422, "There is no such task type"],
+  "rate-limited": [429, "Too many requests"],
+  "internal-error": [500, "Something went wrong here"],
+  "queue-full": [503, "The queue is full"],
+  "draining": [503, "The service is shutting down"],
+  "type-unavailable": [503, "The task type is unavailable"],
+} as const satisfies Readonly<Record<string, readonly [status: number, title: string]>>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** One wrong place in the request's body. */
+export interface Flaw {
+  /** A JSON pointer as a URI fragment, such as `#/input/to/0`. */
+  readonly pointer: string;
+  readonly detail: string;
+}
+
+export interface ProblemOptions {
+  readonly errors?: readonly Flaw[];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Thrown by a route; the client gets it as `application/problem+json`. */
+export class Problem extends Error {
+  override name = "Problem";
+  readonly errors: readonly Flaw[] | undefined;
+  readonly headers: Readonly<Record<string, string>> | undefined;
+
+  /** @param detail what is wrong this time, in a sentence */
+  constructor(readonly code: ProblemCode, readonly detail?: string, options: ProblemOptions = {}) {
+    super(detail ?? PROBLEMS[code][1]);
+    this.errors = options.errors;
+    this.headers = options.headers;
+  }
+}
+
+/** A 422 for one wrong place. */
+export function invalid(pointer: string, detail: string): Problem {
+  return new Problem("validation-failed", undefined, { errors: [{ pointer, detail }] });
+}
+
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+/** The client's own id of the request where it is harmless, a new one otherwise. */
+export function requestIdOf(request: Request): string {
+  const given = request.headers.get("x-request-id");
+  return given !== null && REQUEST_ID.test(given) ? given : crypto.randomUUID();
+}
+
+/** The path as it was sent, so still percent-encoded. */
+export function pathOf(request: Request): string {
+  return /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(request.url)?.[1] || "/";
+}
+
+export function problemResponse(
+  problem: Problem,
+  request: Request,
+  requestId = requestIdOf(request),
+): Response {
+  const { code, detail, errors, headers } = problem;
+  const [status, title] = PROBLEMS[code];
+  const type = `/problems/${code}`;
+  const instance = pathOf(request);
+  return new Response(JSON.stringify({ type, title, status, detail, instance, code, requestId, errors }), {
+    status,
+    headers: {
+      ...headers,
+      "content-type": "application/problem+json",
+      "x-content-type-options": "nosniff",
+      "x-request-id": requestId,
+    },
+  });
+}

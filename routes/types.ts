@@ -1,0 +1,39 @@
+import type { Hono } from "hono";
+import { z } from "zod";
+import type { TaskType } from "../tasks/lib/registry.ts";
+import type { AppDeps } from "./deps.ts";
+import { reply } from "./reply.ts";
+
+/** `GET /v1/types`: what can be submitted. Written once, since types do not change while the service runs. */
+export function mountTypes(app: Hono, { registry }: AppDeps): void {
+  const types = JSON.stringify({ types: [...registry.values()].map(describe) });
+  app.get("/v1/types", () => reply(200, types));
+}
+
+function describe({ type, definition, unavailable }: TaskType) {
+  return {
+    type,
+    description: definition?.description,
+    available: definition !== undefined && unavailable === undefined,
+    unavailable,
+    isolation: definition?.isolation,
+    concurrency: definition?.concurrency,
+    timeout: definition && durationText(definition.timeout),
+    maxAttempts: definition?.maxAttempts,
+    input: definition && jsonSchema(definition.input, "input"),
+    result: definition?.result && jsonSchema(definition.result, "output"),
+  };
+}
+
+function jsonSchema(schema: z.ZodType, io: "input" | "output"): unknown {
+  try {
+    return z.toJSONSchema(schema, { io, unrepresentable: "any" });
+  } catch {
+    // A schema that cannot be described is still one that can be used.
+    return {};
+  }
+}
+
+function durationText(milliseconds: number): string {
+  return milliseconds % 1000 === 0 ? `${milliseconds / 1000}s` : `${milliseconds}ms`;
+}

@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import os from "node:os";
+import { Frames } from "./frames.ts";
+import {
+  decode,
+  FROM_RUNNER,
+  type Order,
+  Outbox,
+  type PoolSpec,
+  ProtocolViolation,
+  type Report,
+} from "./messages.ts";
+
+const PING_EVERY = 1_000;
+const PINGS_MISSED = 3;
+const STDERR_KEPT = 4_096;
+/** V8's last words before it ends the process. */
+const OUT_OF_MEMORY = /out of memory|OOM|Allocation failed/i;
+
+/** How a runner ended. */
+export interface Death {
+  readonly code: "out_of_memory" | "worker_lost" | "worker_exited" | "protocol_violation";
+  readonly message: string;
+  readonly details?: Record<string, unknown>;
+}
+
+/** One side of a wall with a pool behind it; a process, or (RUNNERS=off) this one. */
+export interface Wall {
+  /** Collected, and sent in a list. */
+  send(order: Order): void;
+  /** At once and without mercy; `died` follows. */
+  kill(death?: Death): void;
+  /** It has nothing to do and shall end. */
+  close(): void;
+}
+
+export interface WallEar {
+  heard(reports: readonly Report[]): void;
+  /** Called once, whatever the cause. */
+  died(death: Death): void;
+}
+
+export interface ProcessOptions {
+  readonly spec: PoolSpec;
+  readonly args: readonly string[];
+  readonly env: Record<string, string>;
+  /** 0 … 19: how far runners stand back behind the API when CPUs are short. */
+  readonly nice: number;
+}
+
+/** Starts a runner process: it runs from the running executable, in a group of its own. */
+export function startProcess({ spec, args, env, nice }: ProcessOptions, ear: WallEar): Wall {
+  const child: ChildProcess = spawn(Deno.execPath(), [...args], {
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+    env,
+    detached: true,
+  });
+  const socket = child.stdio[3] as Socket;
+  let cause: Death | undefined;
+  let stderr = "";
+  let missed = 0;
+  let dead = false;
+
+  const kill = (death?: Death) => {
+    cause ??= death;
+    child.kill("SIGKILL");
+  };
+  const end = (death: Death) => {
+    if (dead) return;
+    dead = true;
+    clearInterval(pings);
+    socket.destroy();
+    ear.died(cause ?? death);
+  };
+  const violated = (why: string) => kill({ code: "protocol_violation", message: why });
+  const frames = new Frames(socket, 2 ** 24 + 4 * spec.resultMax, (text) => {
+    if (cause) return;
+    try {
+      const reports = decode<Report>(text, FROM_RUNNER);
+      missed = 0;
+      ear.heard(reports);
+    } catch (error) {
+      if (!(error instanceof ProtocolViolation)) throw error;
+      violated(error.message);
+    }
+  }, violated);
+  const outbox = new Outbox<Order>((text) => {
+    if (!dead) frames.send(text);
+  });
+  const pings = setInterval(() => {
+    if (missed++ >= PINGS_MISSED) kill({ code: "worker_lost", message: "The runner no longer answered." });
+    else outbox.post(["ping"]);
+  }, PING_EVERY);
+
+  // A stopped or dying runner leaves a broken pipe; its exit says all there is to say.
+  socket.on("error", () => {});
+  child.on(
+    "error",
+    (error) => end({ code: "worker_lost", message: `The runner did not start: ${error.message}` }),
+  );
+  child.stdout?.on("data", () => {});
+  child.stderr?.on("data", (chunk) => stderr = (stderr + chunk).slice(-STDERR_KEPT));
+  // `close` comes after the streams are read to their end; a grandchild may keep them open, so `exit` has a say too.
+  child.on("exit", (code, signal) => setTimeout(() => end(deathOf(code, signal, stderr)), 5));
+  child.on("close", (code, signal) => end(deathOf(code, signal, stderr)));
+  try {
+    if (child.pid && nice > 0) os.setPriority(child.pid, nice);
+  } catch { /* It has died already, which its exit tells. */ }
+  outbox.post(["init", spec]);
+
+  return {
+    send: (order) => outbox.post(order),
+    kill,
+    close: () => socket.end(),
+  };
+}
+
+function deathOf(code: number | null, signal: string | null, stderr: string): Death {
+  if (signal === "SIGTRAP" || code === 133 || OUT_OF_MEMORY.test(stderr)) {
+    return { code: "out_of_memory", message: "The runner ran out of memory." };
+  }
+  if (signal) {
+    return { code: "worker_lost", message: `The runner was ended by ${signal}.`, details: { signal } };
+  }
+  return {
+    code: "worker_exited",
+    message: `The runner ended with code ${code}.`,
+    details: { exitCode: code },
+  };
+}

@@ -1,0 +1,143 @@
+/**
+ * In the API process: owns the runners of all types. It starts them with a type's first task, from the running
+ * executable, ends them when they are idle or old, and kills them when they do not obey.
+ */
+import type { Ear, Runners, StopReason } from "../queue/outcome.ts";
+import type { Claim, Want } from "../queue/store.ts";
+import type { Registry } from "../tasks/lib/registry.ts";
+import type { TaskDefinition } from "../tasks/mod.ts";
+import { Crew } from "./crew.ts";
+import { startInProcess } from "./in_process.ts";
+import type { PoolSpec } from "./messages.ts";
+import { commandLine, environment, permissionsOf } from "./permissions.ts";
+import { startProcess } from "./process.ts";
+
+export interface SupervisorOptions {
+  readonly registry: Registry;
+  readonly runners: "on" | "off";
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds from the abort signal to the worker's end. */
+  readonly grace: number;
+  /** Milliseconds until a task file must be loaded. */
+  readonly loadTimeout: number;
+  /** Milliseconds an idle runner is kept. */
+  readonly idle: number;
+  /** Characters of a result at most. */
+  readonly resultMax: number;
+  readonly nice: number;
+  readonly log?: (
+    level: "debug" | "info" | "warn" | "error",
+    message: string,
+    facts?: Record<string, unknown>,
+  ) => void;
+}
+
+const LOOK_EVERY = 1_000;
+
+export class Supervisor implements Runners {
+  readonly #crews = new Map<string, Crew>();
+  /** Which crew has a claim. */
+  readonly #options: SupervisorOptions;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #tokens = new Map<string, Crew>();
+  #ear!: Ear;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY);
+    Deno.unrefTimer(this.#timer);
+  }
+
+  connect(ear: Ear): void {
+    this.#ear = ear;
+    for (const { type, module, definition } of this.#options.registry.values()) {
+      if (definition) this.#crews.set(type, this.#crew(type, module, definition));
+    }
+  }
+
+  wants(): Want[] {
+    const now = performance.now();
+    const wants: Want[] = [];
+    for (const crew of this.#crews.values()) wants.push(...crew.wants(now));
+    return wants;
+  }
+
+  start(claims: readonly Claim[]): void {
+    for (const claim of claims) {
+      // Only types of a crew are wanted.
+      const crew = this.#crews.get(claim.task.type)!;
+      this.#tokens.set(claim.token, crew);
+      crew.start(claim);
+    }
+  }
+
+  stop(token: string, reason: StopReason): void {
+    this.#tokens.get(token)?.stop(token, reason);
+  }
+
+  abandon(token: string): void {
+    this.#tokens.get(token)?.abandon(token);
+  }
+
+  /** Types that are held back, each in a line; empty when all is well. */
+  problems(): string[] {
+    const now = performance.now();
+    return [...this.#crews].flatMap(([type, { breaker }]) =>
+      breaker.open(now)
+        ? [`${type}: held back for ${Math.ceil(breaker.remaining(now))} ms: ${breaker.reason}`]
+        : []
+    );
+  }
+
+  close(): Promise<void> {
+    clearInterval(this.#timer);
+    for (const crew of this.#crews.values()) crew.close();
+    return Promise.resolve();
+  }
+
+  #crew(type: string, module: string, definition: TaskDefinition): Crew {
+    const { runners, env, grace, loadTimeout, idle, resultMax, nice, log } = this.#options;
+    const cpus = Math.max(1, navigator.hardwareConcurrency);
+    const permissions = permissionsOf(definition, { env });
+    const args = commandLine(permissions, [module], definition.memory);
+    const variables = environment(permissions, env);
+    const workers = Math.ceil(definition.concurrency / definition.tasksPerWorker);
+    const base = { type, module, resultMax, secrets: permissions.env ?? [], grace, loadTimeout };
+    const shared: PoolSpec = {
+      ...base,
+      memory: definition.memory,
+      workers,
+      tasksPerWorker: definition.tasksPerWorker,
+    };
+    const solo: PoolSpec = { ...shared, workers: 1, tasksPerWorker: 1 };
+    return new Crew({
+      type,
+      definition,
+      cpus,
+      grace,
+      loadTimeout,
+      idle,
+      resultMax,
+      raise: (alone, ear) => {
+        const spec = alone ? solo : shared;
+        return runners === "off"
+          ? startInProcess(spec, ear)
+          : startProcess({ spec, args, env: variables, nice }, ear);
+      },
+      outcomes: (list) => {
+        for (const { token } of list) this.#tokens.delete(token);
+        this.#ear.outcomes(list);
+        this.#ear.room();
+      },
+      reports: (list) => this.#ear.reports(list),
+      died: (death) => log?.("warn", "A runner died.", { type, ...death }),
+    });
+  }
+
+  #look(): void {
+    const now = performance.now();
+    for (const crew of this.#crews.values()) crew.look(now);
+    // A breaker may have closed.
+    this.#ear.room();
+  }
+}
