@@ -57,7 +57,10 @@ export interface TaskOptions<Input extends z.ZodType, Result extends z.ZodType, 
    * CPU-bound or memory-hungry work. `"fresh"`: a new runner for every run, for untrusted input.
    */
   isolation?: "shared" | "process" | "fresh";
-  /** Tasks of this type at once: 32, or as many as there are CPUs where the isolation is not `"shared"`. */
+  /**
+   * Tasks of this type at once: 32; where the isolation is not `"shared"`, one less than there are CPUs, so that the
+   * service always finds one free.
+   */
   concurrency?: number;
   /** Tasks at once in one worker of a shared runner; 16. */
   tasksPerWorker?: number;
@@ -108,7 +111,7 @@ const callable = z.custom<(...args: unknown[]) => unknown>(
   (v) => typeof v === "function",
   "must be a function",
 );
-const cpus = Math.max(1, globalThis.navigator?.hardwareConcurrency ?? 1);
+const spareCpus = Math.max(1, (globalThis.navigator?.hardwareConcurrency ?? 2) - 1);
 
 const options = z.strictObject({
   description: z.string().max(500).optional(),
@@ -160,7 +163,7 @@ export function defineTask<Input extends z.ZodType, Result extends z.ZodType = z
   return {
     kind: "errand.task",
     ...rest,
-    concurrency: concurrency ?? (rest.isolation === "shared" ? 32 : cpus),
+    concurrency: concurrency ?? (rest.isolation === "shared" ? 32 : spareCpus),
     // The checked options have lost the types that the caller gave: these three carry them.
     description: rest.description,
     input: task.input,
