@@ -90,18 +90,23 @@ export interface NewTask {
   readonly runAt?: number;
 }
 
-const NEXT: Readonly<Record<Status, readonly Status[]>> = {
-  scheduled: ["queued", "cancelled"],
-  queued: ["running", "cancelled"],
-  running: ["succeeded", "failed", "cancelled", "scheduled", "queued"],
-  // The final ones move only by hand, through `retried()`.
-  succeeded: [],
-  failed: ["queued"],
-  cancelled: ["queued"],
-};
+/** The transition table: what may happen to a task of which status, and what status it has then. */
+export const TRANSITIONS = {
+  due: { from: ["scheduled"], to: "queued" },
+  claimed: { from: ["queued"], to: "running" },
+  succeeded: { from: ["running"], to: "succeeded" },
+  failed: { from: ["running"], to: "failed" },
+  retryLater: { from: ["running"], to: "scheduled" },
+  released: { from: ["running"], to: "queued" },
+  cancelled: { from: ["scheduled", "queued", "running"], to: "cancelled" },
+  /** The only one that leaves a final status: by hand. */
+  retried: { from: ["failed", "cancelled"], to: "queued" },
+} as const satisfies Record<string, { from: readonly Status[]; to: Status }>;
+export type Transition = keyof typeof TRANSITIONS;
 
-export function mayBecome(from: Status, to: Status): boolean {
-  return NEXT[from].includes(to);
+export function may(status: Status, transition: Transition): boolean {
+  const { from }: { from: readonly Status[] } = TRANSITIONS[transition];
+  return from.includes(status);
 }
 
 export function isFinal(status: Status): boolean {
@@ -111,14 +116,14 @@ export function isFinal(status: Status): boolean {
 /** A transition that the table does not have. Only a bug in a store can cause it. */
 export class IllegalTransition extends Error {
   override name = "IllegalTransition";
-  constructor(from: Status, to: Status) {
-    super(`A ${from} task cannot become ${to}.`);
+  constructor(from: Status, transition: Transition) {
+    super(`A ${from} task cannot be ${transition}.`);
   }
 }
 
-function move(task: Task, to: Status, change: Partial<Task>): Task {
-  if (!mayBecome(task.status, to)) throw new IllegalTransition(task.status, to);
-  return { ...task, ...change, status: to, version: task.version + 1 };
+function move(task: Task, transition: Transition, change: Partial<Task>): Task {
+  if (!may(task.status, transition)) throw new IllegalTransition(task.status, transition);
+  return { ...task, ...change, status: TRANSITIONS[transition].to, version: task.version + 1 };
 }
 
 export function created(draft: NewTask, now: number): Task {
@@ -151,12 +156,12 @@ export function created(draft: NewTask, now: number): Task {
 
 /** scheduled → queued: its time has come. */
 export function due(task: Task): Task {
-  return move(task, "queued", {});
+  return move(task, "due", {});
 }
 
 /** queued → running: a new attempt begins. */
 export function claimed(task: Task, now: number): Task {
-  return move(task, "running", { attempt: task.attempt + 1, startedAt: now, progress: undefined });
+  return move(task, "claimed", { attempt: task.attempt + 1, startedAt: now, progress: undefined });
 }
 
 /** running → succeeded. */
@@ -183,12 +188,19 @@ export function retryLater(
   alone: boolean,
   runAt: number,
 ): Task {
-  return move(task, "scheduled", { error, crashes, alone, runAt, startedAt: undefined, progress: undefined });
+  return move(task, "retryLater", {
+    error,
+    crashes,
+    alone,
+    runAt,
+    startedAt: undefined,
+    progress: undefined,
+  });
 }
 
 /** running → queued: the attempt was cut short through no fault of its own and does not count. */
 export function released(task: Task, alone: boolean): Task {
-  return move(task, "queued", {
+  return move(task, "released", {
     attempt: task.attempt - 1,
     alone: task.alone || alone,
     startedAt: undefined,
@@ -208,7 +220,7 @@ export function cancelled(task: Task, now: number, expiresAt?: number): Task {
 
 /** failed or cancelled → queued, by hand: the same id, attempts anew. */
 export function retried(task: Task): Task {
-  return move(task, "queued", {
+  return move(task, "retried", {
     attempt: 0,
     crashes: 0,
     alone: false,

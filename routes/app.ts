@@ -1,12 +1,12 @@
 import { Hono } from "hono";
-import { HTTPException } from "hono/http-exception";
 import type { AppDeps } from "./deps.ts";
 import { mountHealth } from "./health.ts";
 import { mountList } from "./list.ts";
-import { Problem, type ProblemCode, problemResponse, requestIdOf } from "./problem.ts";
+import { Problem, problemResponse, requestIdOf } from "./problem.ts";
 import { mountStats } from "./stats.ts";
 import { mountTask } from "./task.ts";
 import { mountTasks } from "./tasks.ts";
+import { asProblem } from "./translate.ts";
 import { mountTypes } from "./types.ts";
 
 export type { AppDeps, Health, Limits } from "./deps.ts";
@@ -31,8 +31,8 @@ export function createApp(given: AppDeps): Hono {
   });
 
   app.onError((error, c) => {
-    if (error instanceof Problem) return problemResponse(error, c.req.raw);
-    if (error instanceof HTTPException) return problemResponse(fromException(error), c.req.raw);
+    const problem = asProblem(error);
+    if (problem !== undefined) return problemResponse(problem, c.req.raw);
     const requestId = requestIdOf(c.req.raw);
     deps.log(error, requestId);
     return problemResponse(new Problem("internal-error"), c.req.raw, requestId);
@@ -52,27 +52,6 @@ function methodsOf(app: Hono, path: string): string[] {
     return handlers.some(([[, route]]) => route.method === asked);
   });
 }
-
-/** An exception of Hono's middleware, with its headers: `WWW-Authenticate` would be lost otherwise. */
-function fromException(exception: HTTPException): Problem {
-  const headers = Object.fromEntries(exception.getResponse().headers);
-  delete headers["content-length"];
-  const code = GENERAL[exception.status] ?? (exception.status < 500 ? "bad-request" : "internal-error");
-  return new Problem(code, exception.message || undefined, { headers });
-}
-
-/** What exceptions without a code of their own are, by status. */
-const GENERAL: Readonly<Record<number, ProblemCode>> = {
-  401: "unauthenticated",
-  403: "forbidden",
-  404: "not-found",
-  405: "method-not-allowed",
-  408: "request-timeout",
-  413: "body-too-large",
-  415: "unsupported-media-type",
-  422: "validation-failed",
-  429: "rate-limited",
-};
 
 function logLine(error: unknown, requestId: string): void {
   const text = error instanceof Error ? error.stack ?? error.message : String(error);

@@ -4,6 +4,12 @@ import type { Limits } from "./deps.ts";
 /** Up to here a body with a declared length is read in one call, which is a lot faster than chunk by chunk. */
 const SMALL = 64 * 1024;
 
+/**
+ * Turns of the microtask queue after which a body that came along with its headers has been read. Only later ones
+ * are watched: starting and stopping the sweeper costs as much as all the rest of a read.
+ */
+const ARRIVED = 3;
+
 /** Stalls are noticed at the first sweep past the deadline, so at most a quarter late. */
 const SWEEPS = 4;
 
@@ -20,9 +26,9 @@ interface Read {
 
 /** Reads bodies of JSON: bounded in bytes, and in the time that it waits for them. */
 export class BodyReader {
-  /** In the order of their beginning. */
+  /** Those that are waited for, in the order of their beginning. */
   #reads = new Set<Read>();
-  /** One for all reads, and only while there are any: a timer each would cost more than the read. */
+  /** One for all, and only while there are any. */
   #sweeper: ReturnType<typeof setInterval> | undefined;
   #sweeps = 0;
 
@@ -64,18 +70,25 @@ export class BodyReader {
   }
 
   /** The outcome of a read, unless nothing comes in time. */
-  #await<T>(reading: Promise<T>): Promise<T> {
+  async #await<T>(reading: Promise<T>): Promise<T> {
+    let arrived = false;
+    const arrive = () => void (arrived = true);
+    reading.then(arrive, arrive);
+    for (let turn = 0; turn < ARRIVED && !arrived; turn++) await undefined;
+    try {
+      return arrived ? await reading : await this.#watch(reading);
+    } catch (error) {
+      if (error instanceof Problem) throw error;
+      throw new Problem("malformed-json", "The body could not be read to its end.");
+    }
+  }
+
+  #watch<T>(reading: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const read: Read = { since: this.#sweeps, giveUp: reject };
       this.#reads.add(read);
       this.#sweeper ??= setInterval(() => this.#sweep(), this.limits.bodyTimeout / SWEEPS);
-      reading.then((value) => {
-        this.#end(read);
-        resolve(value);
-      }, () => {
-        this.#end(read);
-        reject(new Problem("malformed-json", "The body could not be read to its end."));
-      });
+      reading.then(resolve, reject).finally(() => this.#end(read));
     });
   }
 

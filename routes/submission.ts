@@ -60,9 +60,6 @@ const envelope = z.strictObject({
 
 /** Turns bodies into tasks: for each all that can be wrong with it is found here, before the store sees it. */
 export class Submissions {
-  /** Types whose schema has turned out to need `await`. */
-  #asynchronous = new WeakSet<TaskDefinition>();
-
   constructor(
     readonly registry: Registry,
     readonly newId: () => string,
@@ -112,20 +109,8 @@ export class Submissions {
     return entry.definition;
   }
 
-  #check(definition: TaskDefinition, input: unknown): Promise<void> | void {
-    if (this.#asynchronous.has(definition)) return this.#checkSlowly(definition, input);
-    let result;
-    try {
-      result = definition.input.safeParse(input);
-    } catch (error) {
-      if (!(error instanceof z.core.$ZodAsyncError)) throw this.#broken(error);
-      this.#asynchronous.add(definition);
-      return this.#checkSlowly(definition, input);
-    }
-    if (!result.success) throw failed(flawsOf(result.error.issues, ["input"]));
-  }
-
-  async #checkSlowly(definition: TaskDefinition, input: unknown): Promise<void> {
+  async #check(definition: TaskDefinition, input: unknown): Promise<void> {
+    // Never `safeParse`: it leaves the promise of an asynchronous refinement behind, whose rejection nobody handles.
     const result = await definition.input.safeParseAsync(input).catch((error) => {
       throw this.#broken(error);
     });

@@ -1,12 +1,11 @@
 import type { Context, Hono } from "hono";
-import { WrongStatus } from "../queue/errors.ts";
 import { isFinal, type Task } from "../queue/task.ts";
 import { type AppDeps, OWNER } from "./deps.ts";
 import { Problem } from "./problem.ts";
 import { etagOf, renderLogs, renderTask, retryAfter } from "./render.ts";
 import { reply, replyEmpty } from "./reply.ts";
 import { taskId } from "./submission.ts";
-import { asProblem, refuseWhileDraining } from "./tasks.ts";
+import { refuseWhileDraining } from "./tasks.ts";
 
 const PRIVATE = { "cache-control": "private, no-cache" };
 
@@ -49,18 +48,11 @@ export function mountTask(app: Hono, { store, health, now }: AppDeps): void {
   /** What `verb` answers for the task of the path; a problem where there is no such task. */
   async function found<T>(c: Context, verb: (id: string) => Promise<T | undefined>): Promise<T> {
     const id = taskId(c.req.param("id") ?? "");
-    const answer = id === undefined ? undefined : await verb(id).catch(rethrow);
+    const answer = id === undefined ? undefined : await verb(id);
     if (answer !== undefined) return answer;
     const expired = id !== undefined && await store.hasExpired(OWNER, id);
     throw new Problem(expired ? "task-expired" : "task-not-found");
   }
-}
-
-function rethrow(error: unknown): never {
-  if (error instanceof WrongStatus) {
-    throw new Problem(error.finished ? "task-already-finished" : "task-not-finished");
-  }
-  throw asProblem(error);
 }
 
 function whyNoResult({ status }: Task): string {

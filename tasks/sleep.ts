@@ -11,6 +11,7 @@ export default defineTask({
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(done, ms);
       signal.addEventListener("abort", done);
+      if (signal.aborted) done();
       function done() {
         clearTimeout(timer);
         signal.removeEventListener("abort", done);

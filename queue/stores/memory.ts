@@ -17,7 +17,6 @@ export function createMemoryStore(options: contract.StoreOptions): contract.Stor
   return new MemoryStore(options);
 }
 
-/** What one owner has. */
 interface Belongings {
   readonly entries: Map<string, Entry>;
   readonly listing: Listing;
@@ -43,11 +42,10 @@ class MemoryStore implements contract.Store {
     cancelled: this.#finished,
   };
   #unfinished = { count: 0, bytes: 0 };
-  #kept = { count: 0, bytes: 0 };
+  #ended = { count: 0, bytes: 0 };
   #expired = new Tombstones(10_000);
   #changes = new Changes();
   #seqs = 0;
-  #tokens = 0;
   #lastCreation = 0;
 
   constructor(options: contract.StoreOptions) {
@@ -117,7 +115,7 @@ class MemoryStore implements contract.Store {
       for (let taken = 0; taken < limit; taken++) {
         const entry = this.#queued.peek(type, alone);
         if (entry === undefined) break;
-        const token = String(++this.#tokens);
+        const token = this.#running.newToken();
         const task = this.#become(entry, transition.claimed(entry.task, now), { token, until });
         claims.push({ token, task });
       }
@@ -176,7 +174,7 @@ class MemoryStore implements contract.Store {
     const entry = this.#find(owner, id);
     if (entry === undefined) return undefined;
     const { status } = entry.task;
-    if (!transition.mayBecome(status, "queued") || !isFinal(status)) throw new WrongStatus(isFinal(status));
+    if (!transition.may(status, "retried")) throw new WrongStatus(isFinal(status));
     this.#checkRoom(1, weigh(entry));
     return this.#become(entry, transition.retried(entry.task));
   }
@@ -208,7 +206,7 @@ class MemoryStore implements contract.Store {
     for (; swept < limit; swept++) {
       const entry = this.#finished.peek();
       if (entry === undefined) break;
-      if (entry.task.expiresAt! > now && this.#kept.bytes <= this.#options.retentionBytes) break;
+      if (entry.task.expiresAt! > now && this.#ended.bytes <= this.#options.retentionBytes) break;
       this.#forget(entry);
       this.#expired.add(entry.task.owner, entry.task.id);
     }
@@ -222,12 +220,9 @@ class MemoryStore implements contract.Store {
   async close(): Promise<void> {}
 
   #belongings(owner: string): Belongings {
-    let belongings = this.#owners.get(owner);
-    if (belongings === undefined) {
-      belongings = { entries: new Map(), listing: new Listing() };
-      this.#owners.set(owner, belongings);
-    }
-    return belongings;
+    let mine = this.#owners.get(owner);
+    if (mine === undefined) this.#owners.set(owner, mine = { entries: new Map(), listing: new Listing() });
+    return mine;
   }
 
   #find(owner: string, id: string): Entry | undefined {
@@ -267,7 +262,7 @@ class MemoryStore implements contract.Store {
   /** Puts an entry where its status says, and tells of it. */
   #enter(entry: Entry): void {
     const { status } = entry.task;
-    const tally = isFinal(status) ? this.#kept : this.#unfinished;
+    const tally = isFinal(status) ? this.#ended : this.#unfinished;
     tally.count++;
     tally.bytes += weigh(entry);
     entry.lists[status].insert(entry);
@@ -277,7 +272,7 @@ class MemoryStore implements contract.Store {
 
   #leave(entry: Entry): void {
     const { status } = entry.task;
-    const tally = isFinal(status) ? this.#kept : this.#unfinished;
+    const tally = isFinal(status) ? this.#ended : this.#unfinished;
     tally.count--;
     tally.bytes -= weigh(entry);
     entry.lists[status].remove(entry);

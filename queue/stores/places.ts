@@ -51,24 +51,33 @@ function goesBefore(a: Entry, b: Entry): boolean {
   return byPriority > 0 || (byPriority === 0 && a.order < b.order);
 }
 
-/** Running tasks by the token of their claim. */
+/**
+ * Running tasks by the token of their claim. Tokens are the texts of numbers and the map has the numbers: Deno takes
+ * up to 2 µs to hash a text for the first time, more than all the rest of a claim.
+ */
 export class RunningPlace implements Place {
-  #byToken = new Map<string, Entry>();
+  #byNumber = new Map<number, Entry>();
+  #last = 0;
+
+  newToken(): string {
+    return String(++this.#last);
+  }
 
   push(entry: Entry): void {
-    this.#byToken.set(entry.claim!.token, entry);
+    this.#byNumber.set(Number(entry.claim!.token), entry);
   }
 
   remove(entry: Entry): void {
-    this.#byToken.delete(entry.claim!.token);
+    this.#byNumber.delete(Number(entry.claim!.token));
     entry.claim = undefined;
   }
 
   get(token: string): Entry | undefined {
-    return this.#byToken.get(token);
+    const entry = this.#byNumber.get(Number(token));
+    return entry?.claim?.token === token ? entry : undefined;
   }
 
   lapsed(now: number): Entry[] {
-    return [...this.#byToken.values()].filter((entry) => entry.claim!.until < now);
+    return [...this.#byNumber.values()].filter((entry) => entry.claim!.until < now);
   }
 }

@@ -1,0 +1,63 @@
+/** What a random sequence of verbs is made of. Few ids, so that they meet. */
+import fc from "fast-check";
+
+const owner = fc.constantFrom("ann", "bob");
+const type = fc.constantFrom("mail", "pdf");
+const which = fc.nat(9);
+const alone = fc.boolean();
+const delay = fc.constantFrom(undefined, 0, 5_000, 20_000);
+
+export const command = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant("enqueue" as const),
+      owner,
+      type,
+      id: which,
+      input: fc.constantFrom("1", "1", "1", "2"),
+      priority: fc.nat(2),
+      delay,
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant("claim" as const), type, alone, limit: fc.nat(3) }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant("settle" as const),
+      claim: which,
+      to: fc.constantFrom(
+        "succeeded" as const,
+        "failed" as const,
+        "scheduled" as const,
+        "queued" as const,
+        "cancelled" as const,
+      ),
+      alone,
+    }),
+  },
+  fc.record({ do: fc.constant("progress" as const), claim: which, current: fc.nat(9) }),
+  fc.record({ do: fc.constant("renew" as const), claim: which }),
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom("cancel" as const, "retry" as const, "remove" as const),
+      owner,
+      id: which,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("advance" as const),
+      by: fc.constantFrom(1, 6_000, 31_000, 50_000),
+    }),
+  },
+  fc.record({ do: fc.constant("sweep" as const), limit: fc.nat(3) }),
+  fc.record({ do: fc.constant("recover" as const) }),
+);
+
+export type Command = typeof command extends fc.Arbitrary<infer C> ? C : never;
