@@ -1,6 +1,7 @@
-import type { Ear, Outcome, Runners, StopReason } from "./outcome.ts";
+import { Held } from "./held.ts";
+import type { Ear, Outcome, Runners } from "./outcome.ts";
 import { afterFailure, type RetryPolicy } from "./retry.ts";
-import type { Claim, Report, Settlement, Store } from "./store.ts";
+import type { Report, Settlement, Store } from "./store.ts";
 import { isFinal, type Task } from "./task.ts";
 
 export interface DispatcherOptions {
@@ -26,6 +27,10 @@ const LONGEST_NAP = 60_000;
 const SWEEP_EVERY = 1_000;
 const SWEEP_AT_ONCE = 2_000;
 const STORE_RETRY = 250;
+/** Milliseconds; the timer makes two of it. */
+const GATHER = 1;
+/** At shutdown a store that fails is given this long; the next start finds the claims lapsed. */
+const LAST_SETTLE = 2_000;
 
 /**
  * The only thing that moves tasks along: claim, run, settle. Everything goes in lists, one per turn of the event
@@ -38,13 +43,16 @@ export class Dispatcher implements Ear {
   readonly #now: () => number;
   readonly #random: () => number;
   readonly #log: NonNullable<DispatcherOptions["log"]>;
-  /** The claims that are ours, by token; and the token of each running task, for cancels. */
-  readonly #held = new Map<string, Claim>();
-  readonly #tokens = new Map<string, string>();
+  /** The claims that are ours. */
+  readonly #held = new Held();
+  /** Cancels that were heard of before the claim that they are for had come back. */
+  readonly #cancels: Task[] = [];
   readonly #unsubscribe: () => void;
   #outcomes: Outcome[] = [];
   #claiming = true;
   #scheduled = false;
+  #looked = 0;
+  #gathering: ReturnType<typeof setTimeout> | undefined;
   #ticking: Promise<number> | undefined;
   #settling = false;
   #finished = 0;
@@ -89,37 +97,57 @@ export class Dispatcher implements Ear {
   wake(): void {
     if (this.#scheduled || !this.#claiming) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    setImmediate(async () => {
+      // What is waiting to be looked for now need not be looked for twice.
+      await this.#ticking?.catch(() => {});
       this.#scheduled = false;
       this.tick().catch((error) => this.#storeFailed(error));
     });
   }
 
+  /**
+   * Something was enqueued. Under load most turns of the event loop bring a task or two; a look for each would cost
+   * more than the tasks: those that come within a millisecond of the last look are taken together.
+   */
+  #wakeSoon(): void {
+    if (this.#scheduled || !this.#claiming) return;
+    if (performance.now() - this.#looked > GATHER) return this.wake();
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = undefined;
+      this.wake();
+    }, GATHER);
+  }
+
   /** Claims what the runners have room for and starts it. Answers how many tasks. */
   async tick(): Promise<number> {
     // Room is counted before the claim and used after it: two ticks at once would use it twice.
-    if (this.#ticking) await this.#ticking.catch(() => {});
+    while (this.#ticking) await this.#ticking.catch(() => {});
     this.#ticking = this.#claim();
     try {
       return await this.#ticking;
     } finally {
       this.#ticking = undefined;
+      this.#cancels.length = 0;
     }
   }
 
   async #claim(): Promise<number> {
-    if (!this.#claiming) return 0;
-    const wants = this.#runners.wants();
-    const claims = wants.length === 0
-      ? []
-      : await this.#store.claim(wants, this.#now() + this.#options.lease);
-    for (const claim of claims) {
-      this.#held.set(claim.token, claim);
-      this.#tokens.set(tokenKey(claim.task), claim.token);
-    }
-    if (claims.length > 0) this.#runners.start(claims);
+    this.#looked = performance.now();
+    // One after the other, as both take from the same room; the few that run alone first, so that they do not starve.
+    const started = await this.#startAll(true) + await this.#startAll(false);
     const due = await this.#store.nextDue();
     if (due !== undefined) this.#wakeAt(due);
+    return started;
+  }
+
+  async #startAll(alone: boolean): Promise<number> {
+    const wants = this.#claiming ? this.#runners.wants(alone) : [];
+    if (wants.length === 0) return 0;
+    const claims = await this.#store.claim(wants, this.#now() + this.#options.lease);
+    if (claims.length === 0) return 0;
+    for (const claim of claims) this.#held.add(claim);
+    this.#runners.start(claims);
+    for (const task of this.#cancels) this.#cancel(task);
     return claims.length;
   }
 
@@ -143,7 +171,7 @@ export class Dispatcher implements Ear {
     if (this.#settling) return;
     this.#settling = true;
     while (this.#outcomes.length > 0) {
-      const list = this.#outcomes;
+      const list = this.#outcomes.filter(({ token }) => this.#held.has(token));
       this.#outcomes = [];
       const settlements = list.map((outcome) => this.#settlement(outcome));
       try {
@@ -151,12 +179,16 @@ export class Dispatcher implements Ear {
         for (let i = 0; i < settled.length; i++) this.#let(list[i]!, settled[i]);
       } catch (error) {
         this.#storeFailed(error);
-        this.#outcomes = [...list.filter(({ token }) => this.#held.has(token)), ...this.#outcomes];
+        this.#outcomes = [...list, ...this.#outcomes];
         await new Promise((resolve) => setTimeout(resolve, STORE_RETRY));
       }
     }
     this.#settling = false;
     this.wake();
+    this.#restIfIdle();
+  }
+
+  #restIfIdle(): void {
     if (this.#held.size === 0) this.#idle.splice(0).forEach((resolve) => resolve());
   }
 
@@ -173,22 +205,13 @@ export class Dispatcher implements Ear {
 
   /** Lets go of a claim that is settled, or was no longer ours. */
   #let(outcome: Outcome, task: Task | undefined): void {
-    const claim = this.#held.get(outcome.token);
+    const claim = this.#held.take(outcome.token);
     if (!claim) return;
-    this.#held.delete(outcome.token);
-    this.#tokens.delete(tokenKey(claim.task));
     if (outcome.as === "failed" && outcome.failure.code !== "cancelled") {
       const { code, message, stack } = outcome.failure;
       const { id, type, attempt } = claim.task;
-      this.#log("info", "An attempt failed.", {
-        id,
-        type,
-        attempt,
-        code,
-        message,
-        stack,
-        status: task?.status,
-      });
+      const facts = { id, type, attempt, code, message, stack, status: task?.status };
+      this.#log("info", "An attempt failed.", facts);
     }
   }
 
@@ -199,11 +222,16 @@ export class Dispatcher implements Ear {
       else if (task.status === "scheduled") this.#wakeAt(task.runAt!);
       else if (task.status === "running") {
         if (task.cancelRequestedAt === undefined) continue;
-        const token = this.#tokens.get(tokenKey(task));
-        if (token) this.#runners.stop(token, "cancelled");
+        if (!this.#cancel(task) && this.#ticking) this.#cancels.push(task);
       } else if (isFinal(task.status)) this.#finished++;
     }
-    if (wake) this.wake();
+    if (wake) this.#wakeSoon();
+  }
+
+  #cancel(task: Task): boolean {
+    const token = this.#held.tokenOf(task);
+    if (token !== undefined) this.#runners.stop(token, "cancelled");
+    return token !== undefined;
   }
 
   #wakeAt(at: number): void {
@@ -219,14 +247,11 @@ export class Dispatcher implements Ear {
   }
 
   async #renew(): Promise<void> {
-    const lost = await this.#store.renew([...this.#held.keys()], this.#now() + this.#options.lease);
+    const lost = await this.#store.renew(this.#held.tokens, this.#now() + this.#options.lease);
     for (const token of lost) {
-      const claim = this.#held.get(token);
-      if (!claim) continue;
-      this.#held.delete(token);
-      this.#tokens.delete(tokenKey(claim.task));
-      this.#runners.abandon(token);
+      if (this.#held.take(token)) this.#runners.abandon(token);
     }
+    this.#restIfIdle();
     // After the renewal: our own claims cannot lapse through a pause of this process.
     if (await this.#store.recover() > 0) this.wake();
   }
@@ -240,27 +265,23 @@ export class Dispatcher implements Ear {
   async drain(timeout: number): Promise<void> {
     this.#claiming = false;
     clearTimeout(this.#alarm?.timer);
+    clearTimeout(this.#gathering);
     await this.#ticking?.catch(() => {});
     await this.#untilIdle(timeout);
   }
 
   /**
-   * Drains for `drain` ms, then asks what still runs to stop, waits `grace` ms, and gives back the rest without
-   * spending an attempt.
+   * Drains for `drain` ms, then asks what still runs to stop, waits `grace` ms, and ends the runners, which give back
+   * the rest without spending an attempt.
    */
   async stop(drain: number, grace: number): Promise<void> {
     await this.drain(drain);
-    this.#stopAll("shutdown_aborted");
+    for (const token of this.#held.tokens) this.#runners.stop(token, "shutdown_aborted");
     await this.#untilIdle(grace);
-    this.outcomes([...this.#held.keys()].map((token) => ({ token, as: "released", alone: false })));
-    await this.#untilIdle(grace);
+    await this.#runners.close();
+    await this.#untilIdle(LAST_SETTLE);
     for (const timer of this.#timers) clearInterval(timer);
     this.#unsubscribe();
-    await this.#runners.close();
-  }
-
-  #stopAll(reason: StopReason): void {
-    for (const token of this.#held.keys()) this.#runners.stop(token, reason);
   }
 
   async #untilIdle(timeout: number): Promise<void> {
@@ -271,9 +292,4 @@ export class Dispatcher implements Ear {
     await promise;
     clearTimeout(timer);
   }
-}
-
-/** Ids are unique for one owner. */
-function tokenKey(task: Task): string {
-  return `${task.owner}/${task.id}`;
 }

@@ -33,8 +33,8 @@ export type StopReason = "cancelled" | "shutdown_aborted";
 
 /** Carries tasks out. */
 export interface Runners {
-  /** What could be started now. */
-  wants(): Want[];
+  /** What could be started now: of the tasks that must run alone, or of the others. */
+  wants(alone: boolean): Want[];
   /** Each claim is answered by one outcome, sooner or later. */
   start(claims: readonly Claim[]): void;
   /** The handler is asked to stop, then made to. */
@@ -43,7 +43,7 @@ export interface Runners {
   abandon(token: string): void;
   /** Where outcomes and reports go, and whom to tell that there is room again. Called once, before `start`. */
   connect(ear: Ear): void;
-  /** Ends all runners at once. */
+  /** Ends all runners at once; what they still run is released. */
   close(): Promise<void>;
 }
 

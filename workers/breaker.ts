@@ -15,6 +15,11 @@ export class Breaker {
     return now < this.#until;
   }
 
+  /** It has been held back, and nothing has come back since. */
+  get doubtful(): boolean {
+    return this.#strikes > Breaker.FREE;
+  }
+
   /** Milliseconds until it lets one through again. */
   remaining(now: number): number {
     return Math.max(0, this.#until - now);

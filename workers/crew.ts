@@ -3,15 +3,16 @@ import type { Failure, Outcome, StopReason } from "../queue/outcome.ts";
 import type { Claim, Report as TaskReport, Want } from "../queue/store.ts";
 import type { TaskDefinition } from "../tasks/mod.ts";
 import { Breaker } from "./breaker.ts";
-import type { Report } from "./messages.ts";
+import type { Innocence, Report } from "./messages.ts";
 import type { Death, Wall, WallEar } from "./process.ts";
+import { failed, released } from "./verdict.ts";
 
 /** A runner is replaced after so many runs, or so long: what leaks, leaks no further. */
 const MOST_RUNS = 1_000_000;
 const MOST_RUNS_SOLO = 1_000;
 const LONGEST_LIFE = 3_600_000;
-/** Progress and log messages of one runner in a second. */
-const FLOOD = 100_000;
+/** Messages about nothing that was asked for, of one worker in a second. */
+const FLOOD = 20_000;
 /** A runner that has not answered for a run this long after its last moment lies. */
 const OVERDUE = 2_000;
 
@@ -34,6 +35,7 @@ interface Run {
   readonly claim: Claim;
   readonly alone: boolean;
   readonly overdue: number;
+  asked: StopReason | undefined;
 }
 
 class Runner {
@@ -41,6 +43,8 @@ class Runner {
   readonly born = performance.now();
   wall!: Wall;
   served = 0;
+  /** A worker of it has loaded the task file: from now on runs may have begun. */
+  ready = false;
   retiring = false;
   idleSince = performance.now();
   flood = { since: 0, count: 0 };
@@ -54,24 +58,25 @@ export class Crew {
   readonly #runners = new Set<Runner>();
   readonly #places = new Map<string, { runner: Runner; key: number }>();
   readonly #options: CrewOptions;
+  readonly #flood: number;
   #running = 0;
   #alone = 0;
+  #closing = false;
 
   constructor(options: CrewOptions) {
     this.#options = options;
+    const { concurrency, tasksPerWorker } = options.definition;
+    this.#flood = FLOOD * Math.ceil(concurrency / tasksPerWorker);
   }
 
-  wants(now: number): Want[] {
+  want(alone: boolean, now: number): Want | undefined {
     const { type, definition, cpus } = this.#options;
-    if (this.breaker.open(now)) return [];
-    // One at a time while it is uncertain whether the type runs at all.
-    const most = this.breaker.reason === undefined ? Infinity : 1;
-    const free = Math.min(definition.concurrency - this.#running, most);
-    const alone = Math.min(cpus - this.#alone, free, most);
-    const wants: Want[] = [];
-    if (free > 0) wants.push({ type, alone: false, limit: free });
-    if (alone > 0) wants.push({ type, alone: true, limit: alone });
-    return wants;
+    if (this.#closing || this.breaker.open(now)) return undefined;
+    const places = definition.concurrency - this.#running;
+    // One after the other while it is uncertain whether the type runs at all.
+    const free = this.breaker.doubtful ? Math.min(places, 1) : places;
+    const limit = alone ? Math.min(cpus - this.#alone, free) : free;
+    return limit > 0 ? { type, alone, limit } : undefined;
   }
 
   start(claim: Claim): void {
@@ -81,7 +86,7 @@ export class Crew {
     const runner = this.#runnerFor(solo);
     const key = ++lastKey;
     const overdue = performance.now() + loadTimeout + task.timeout + grace + OVERDUE;
-    runner.runs.set(key, { claim, alone: task.alone, overdue });
+    runner.runs.set(key, { claim, alone: task.alone, overdue, asked: undefined });
     this.#places.set(claim.token, { runner, key });
     this.#running++;
     if (task.alone) this.#alone++;
@@ -92,7 +97,10 @@ export class Crew {
 
   stop(token: string, reason: StopReason): void {
     const place = this.#places.get(token);
-    place?.runner.wall.send(["stop", place.key, reason]);
+    if (!place) return;
+    const { runner, key } = place;
+    runner.runs.get(key)!.asked ??= reason;
+    runner.wall.send(["stop", key, reason]);
   }
 
   /** Its outcome is told to nobody who would listen: the claim is no longer held. */
@@ -113,8 +121,13 @@ export class Crew {
     }
   }
 
+  /** Ends all runners at once; what they still run is released. */
   close(): void {
-    for (const runner of this.#runners) runner.wall.kill();
+    this.#closing = true;
+    for (const runner of this.#runners) {
+      this.#options.outcomes(this.#releaseAll(runner, runner.ready ? "neighbour" : "unstarted"));
+      runner.wall.kill();
+    }
   }
 
   #runnerFor(solo: boolean): Runner {
@@ -138,81 +151,104 @@ export class Crew {
   #heard(runner: Runner, reports: readonly Report[]): void {
     const outcomes: Outcome[] = [];
     const told: TaskReport[] = [];
+    let unasked = 0;
     for (const report of reports) {
       switch (report[0]) {
-        case "done":
+        case "done": {
           if (!this.#isJson(report[2])) {
             runner.wall.kill({ code: "protocol_violation", message: "A result that is no JSON." });
             break;
           }
-          this.breaker.reset();
-          this.#push(outcomes, this.#end(runner, report[1]), (token) => ({
-            token,
-            as: "succeeded",
-            result: report[2] === "" ? undefined : report[2],
-          }));
-          break;
-        case "fail":
-          this.#push(outcomes, this.#end(runner, report[1]), (token) => this.#failed(token, report[2]));
-          break;
-        case "released":
-          for (const key of report[1]) {
-            this.#push(outcomes, this.#end(runner, key), (token) => this.#released(token, report[2]));
+          const run = this.#end(runner, report[1]);
+          if (!run) unasked++;
+          else {
+            this.breaker.reset();
+            outcomes.push({
+              token: run.claim.token,
+              as: "succeeded",
+              result: report[2] === "" ? undefined : report[2],
+            });
           }
+          break;
+        }
+        case "fail": {
+          const outcome = this.#fail(runner, report[1], report[2]);
+          if (outcome) outcomes.push(outcome);
+          else unasked++;
+          break;
+        }
+        case "released":
+          for (const key of report[1]) outcomes.push(...this.#release(runner, key, report[2]));
           break;
         case "progress":
         case "log": {
+          unasked++;
           const token = runner.runs.get(report[1])?.claim.token;
           if (token !== undefined) told.push(taskReport(token, report));
           break;
         }
         case "condemned":
-          this.#condemned(runner, report[1], report[2], report[3], outcomes);
+          outcomes.push(...this.#condemned(runner, report[1], report[2], report[3]));
+          break;
+        case "ready":
+          runner.ready = true;
+          break;
+        default:
+          unasked++;
       }
     }
-    if (told.length > 0) {
-      this.#count(runner, told.length);
-      this.#options.reports(told);
-    }
+    if (unasked > 0) this.#count(runner, unasked);
+    if (told.length > 0) this.#options.reports(told);
     if (outcomes.length > 0) this.#options.outcomes(outcomes);
   }
 
   /** Its agent asks for its end. Suspects are judged; whoever shared the runner besides is released. */
-  #condemned(runner: Runner, code: string, message: string, suspects: number[], outcomes: Outcome[]): void {
+  #condemned(runner: Runner, code: string, message: string, suspects: number[]): Outcome[] {
     runner.retiring = true;
-    for (const key of suspects) {
-      const judged = (token: string) =>
-        suspects.length === 1
-          ? this.#failed(token, { code, message, retryable: true, crash: true })
-          : this.#released(token, true);
-      this.#push(outcomes, this.#end(runner, key), judged);
-    }
-    for (const key of [...runner.runs.keys()]) {
-      this.#push(outcomes, this.#end(runner, key), (token) => this.#released(token, false));
-    }
+    const outcomes = suspects.length === 1
+      ? [this.#fail(runner, suspects[0]!, { code, message, retryable: true, crash: true }) ?? []].flat()
+      : suspects.flatMap((key) => this.#release(runner, key, "suspect"));
+    outcomes.push(...this.#releaseAll(runner, "neighbour"));
     runner.wall.kill();
+    return outcomes;
   }
 
   #died(runner: Runner, death: Death): void {
-    const expected = !this.#runners.delete(runner) || runner.runs.size === 0;
-    const keys = [...runner.runs.keys()];
+    const unexpected = this.#runners.delete(runner) && runner.runs.size > 0;
+    const company = runner.runs.size > 1;
+    const [key] = runner.runs.keys();
     const outcomes: Outcome[] = [];
-    for (const key of keys) {
-      this.#push(
-        outcomes,
-        this.#end(runner, key),
-        (token) =>
-          keys.length === 1
-            ? this.#failed(token, { ...death, retryable: death.code !== "protocol_violation", crash: true })
-            : this.#released(token, true),
-      );
+    if (!runner.ready) outcomes.push(...this.#releaseAll(runner, "unstarted"));
+    else if (company) outcomes.push(...this.#releaseAll(runner, "suspect"));
+    else if (key !== undefined) {
+      const retryable = death.code !== "protocol_violation";
+      outcomes.push(this.#fail(runner, key, { ...death, retryable, crash: true })!);
     }
-    if (!expected) {
+    if (unexpected) {
       this.#options.died(death);
-      // One task that dies alone is settled by its own count; runners that die in company are held back here.
-      if (keys.length > 1) this.breaker.strike(death.message, performance.now());
+      // One task that dies alone is settled by its own count; other deaths are held back here.
+      if (company || !runner.ready) this.breaker.strike(death.message, performance.now());
     }
     this.#options.outcomes(outcomes);
+  }
+
+  #fail(runner: Runner, key: number, failure: Failure): Outcome | undefined {
+    const run = this.#end(runner, key);
+    if (!run) return undefined;
+    const now = performance.now();
+    if (failure.code === "handler_load_failed") this.breaker.unloadable(failure.message, now);
+    else if (failure.crash) this.breaker.strike(failure.message, now);
+    else this.breaker.reset();
+    return failed(run.claim.token, failure, run.asked, this.#options.definition.onCrash);
+  }
+
+  #release(runner: Runner, key: number, as: Innocence): Outcome[] {
+    const run = this.#end(runner, key);
+    return run ? [released(run.claim.token, as, this.#options.definition.onCrash)] : [];
+  }
+
+  #releaseAll(runner: Runner, as: Innocence): Outcome[] {
+    return [...runner.runs.keys()].flatMap((key) => this.#release(runner, key, as));
   }
 
   #end(runner: Runner, key: number): Run | undefined {
@@ -230,27 +266,6 @@ export class Crew {
     return run;
   }
 
-  #push(outcomes: Outcome[], run: Run | undefined, outcome: (token: string) => Outcome): void {
-    if (run) outcomes.push(outcome(run.claim.token));
-  }
-
-  #failed(token: string, failure: Failure): Outcome {
-    const now = performance.now();
-    if (failure.code === "handler_load_failed") this.breaker.unloadable(failure.message, now);
-    else if (failure.crash) this.breaker.strike(failure.message, now);
-    else this.breaker.reset();
-    const guess = failure.crash || failure.code === "timeout";
-    const never = guess && this.#options.definition.onCrash === "fail";
-    return { token, as: "failed", failure: never ? { ...failure, retryable: false } : failure };
-  }
-
-  /** It runs again without paying, unless it must never be done twice by guess. */
-  #released(token: string, alone: boolean): Outcome {
-    if (this.#options.definition.onCrash === "retry") return { token, as: "released", alone };
-    const message = "Its worker died; whether the work was done is unknown.";
-    return { token, as: "failed", failure: { code: "outcome_unknown", message, retryable: false } };
-  }
-
   #isJson(text: string): boolean {
     if (text === "") return true;
     if (text.length > this.#options.resultMax) return false;
@@ -265,7 +280,7 @@ export class Crew {
   #count(runner: Runner, messages: number): void {
     const now = performance.now();
     if (now - runner.flood.since > 1_000) runner.flood = { since: now, count: 0 };
-    if ((runner.flood.count += messages) <= FLOOD) return;
+    if ((runner.flood.count += messages) <= this.#flood) return;
     runner.wall.kill({ code: "protocol_violation", message: "Too many messages." });
   }
 }

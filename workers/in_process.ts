@@ -1,6 +1,6 @@
 import type { PoolSpec, Report } from "./messages.ts";
 import { Pool } from "./pool.ts";
-import type { Wall, WallEar } from "./process.ts";
+import type { Death, Wall, WallEar } from "./process.ts";
 
 /** What is not kept where the pool is hosted in this process, for places without subprocesses. */
 export const PROMISES_OFF = [
@@ -24,15 +24,15 @@ export function startInProcess(spec: PoolSpec, ear: WallEar): Wall {
       });
     }
   });
-  const end = () => {
+  const end = (death: Death = { code: "worker_lost", message: "The workers were ended." }) => {
     if (closed) return;
     closed = true;
     pool.close();
-    ear.died({ code: "worker_lost", message: "The workers were ended." });
+    ear.died(death);
   };
   return {
     send: (order) => closed || pool.take(order),
     kill: end,
-    close: end,
+    close: () => end(),
   };
 }

@@ -13,7 +13,9 @@ export function toJson(value: unknown): string {
   if (value === undefined) return "";
   try {
     check(value);
-    return JSON.stringify(value);
+    const text: string | undefined = JSON.stringify(value);
+    if (text === undefined) throw new NotSerializable("its toJSON() gives nothing");
+    return text;
   } catch (error) {
     if (error instanceof NotSerializable) throw error;
     // A cycle, a throwing getter or toJSON, or nesting beyond the stack.

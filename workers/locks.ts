@@ -3,4 +3,4 @@ interface LockManager {
   request<T>(name: string, granted: () => T | Promise<T>): Promise<T>;
 }
 
-export const locks: LockManager = (navigator as Navigator & { locks: LockManager }).locks;
+export const locks: LockManager = (navigator as unknown as { locks: LockManager }).locks;

@@ -49,6 +49,9 @@ export type Order =
   | ["abandon", key: number]
   | ["ping"];
 
+/** Of a run that was cut short: it never began; its neighbour brought it down; it may have done so itself. */
+export type Innocence = "unstarted" | "neighbour" | "suspect";
+
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** From a worker to its pool, and from a runner to the supervisor. `-1` is no run's key. */
@@ -64,7 +67,8 @@ export type Report =
   | ["stopping", key: number]
   | ["uncaught", key: number, message: string, stack: string]
   // from a runner alone
-  | ["released", keys: number[], alone: boolean]
+  | ["ready"]
+  | ["released", keys: number[], as: Innocence]
   | ["condemned", code: string, message: string, suspects: number[]]
   | ["pong"];
 
@@ -75,8 +79,10 @@ export class ProtocolViolation extends Error {
   override name = "ProtocolViolation";
 }
 
-/** Bodies beyond this go out in a text of their own, so that nobody waits for megabytes. */
+/** What is beyond this goes out in a text of its own, so that nobody waits for megabytes. */
 const LIST_MAX = 1 << 20;
+/** Nobody parses more heads than this at once; lists that keep `LIST_MAX` stay far below. */
+const HEADS_MAX = 1 << 23;
 
 const BODY: Readonly<Record<string, number>> = { run: 5, done: 2 };
 
@@ -97,6 +103,9 @@ export function encode(messages: readonly Message[]): string {
   return `${JSON.stringify(heads)}\n${bodies}`;
 }
 
+/** What a failure's code looks like. */
+export const CODE = /^[a-z][a-z0-9_]{0,63}$/;
+
 type Check = (value: unknown) => boolean;
 const integer: Check = Number.isSafeInteger;
 const finite: Check = Number.isFinite;
@@ -107,17 +116,17 @@ const maybe = (check: Check): Check => (value) => value === undefined || value =
 const keys: Check = (value) => Array.isArray(value) && value.length <= 100_000 && value.every(integer);
 const level: Check = (value) =>
   value === "debug" || value === "info" || value === "warn" || value === "error";
+const innocence: Check = (value) => value === "unstarted" || value === "neighbour" || value === "suspect";
+const code: Check = (value) => typeof value === "string" && CODE.test(value);
 const record: Check = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const failed: Check = (value) => {
   if (!record(value)) return false;
-  const { code, message, retryable, crash, retryAfter, details, stack, ...rest } = value as Record<
+  const { code: name, message, retryable, crash, retryAfter, details, stack, ...rest } = value as Record<
     string,
     unknown
   >;
-  return typeof code === "string" && /^[a-z][a-z0-9_]{0,63}$/.test(code) && text(message) &&
-    flag(retryable) &&
-    maybe(flag)(crash) && maybe(finite)(retryAfter) && maybe(record)(details) && maybe(text)(stack) &&
-    Object.keys(rest).length === 0;
+  return code(name) && text(message) && flag(retryable) && maybe(flag)(crash) && maybe(finite)(retryAfter) &&
+    maybe(record)(details) && maybe(text)(stack) && Object.keys(rest).length === 0;
 };
 
 export type Shapes = Readonly<Record<string, readonly Check[]>>;
@@ -138,8 +147,9 @@ export const FROM_WORKER: Shapes = {
 };
 export const FROM_RUNNER: Shapes = {
   ...BOTH,
-  released: [keys, flag],
-  condemned: [text, text, keys],
+  ready: [],
+  released: [keys, innocence],
+  condemned: [code, text, keys],
   pong: [],
 };
 /** Orders come from the trusted side: only what is needed to read them is checked. */
@@ -156,13 +166,14 @@ export const FROM_ABOVE: Shapes = {
 export function decode<M extends Message>(input: unknown, shapes: Shapes): M[] {
   if (typeof input !== "string") throw new ProtocolViolation("Not a text.");
   const end = input.indexOf("\n");
+  if (end > HEADS_MAX) throw new ProtocolViolation("Too many messages.");
   let heads: unknown;
   try {
-    heads = JSON.parse(input.slice(0, end));
+    heads = JSON.parse(input.slice(0, Math.max(end, 0)));
   } catch {
     throw new ProtocolViolation("Not JSON.");
   }
-  if (end < 0 || !Array.isArray(heads)) throw new ProtocolViolation("Not a list.");
+  if (!Array.isArray(heads)) throw new ProtocolViolation("Not a list.");
   let from = end + 1;
   for (const head of heads) {
     const fields = Array.isArray(head) && typeof head[0] === "string" && Object.hasOwn(shapes, head[0])
@@ -181,6 +192,20 @@ export function decode<M extends Message>(input: unknown, shapes: Shapes): M[] {
   }
   // Checked above, field by field.
   return heads as M[];
+}
+
+/** Characters, roughly. */
+function weigh(message: Message): number {
+  const at = BODY[message[0]];
+  if (at !== undefined) return (message[at] as string).length;
+  switch (message[0]) {
+    case "log":
+      return message[3].length;
+    case "fail":
+      return message[2].message.length + (message[2].stack?.length ?? 0);
+    default:
+      return 0;
+  }
 }
 
 /** Collects messages and sends them as lists, one per turn of the event loop. */
@@ -203,8 +228,7 @@ export class Outbox<M extends Message> {
     let length = 0;
     for (let i = 0; i < messages.length; i++) {
       const message = messages[i]!;
-      const at = BODY[message[0]];
-      if (at !== undefined) length += (message[at] as string).length;
+      length += weigh(message);
       if (length < LIST_MAX && i < messages.length - 1) continue;
       this.#send(encode(messages.slice(first, i + 1)));
       first = i + 1;

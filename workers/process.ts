@@ -15,8 +15,10 @@ import {
 const PING_EVERY = 1_000;
 const PINGS_MISSED = 3;
 const STDERR_KEPT = 4_096;
-/** V8's last words before it ends the process. */
-const OUT_OF_MEMORY = /out of memory|OOM|Allocation failed/i;
+/** Orders and reports of one frame, besides a result. */
+const FRAME_MAX = 1 << 23;
+/** Last words of V8, and of what is below it. */
+const OUT_OF_MEMORY = /out of memory|\bOOM\b|[Aa]llocation .*failed/;
 
 /** How a runner ended. */
 export interface Death {
@@ -51,11 +53,16 @@ export interface ProcessOptions {
 
 /** Starts a runner process: it runs from the running executable, in a group of its own. */
 export function startProcess({ spec, args, env, nice }: ProcessOptions, ear: WallEar): Wall {
-  const child: ChildProcess = spawn(Deno.execPath(), [...args], {
-    stdio: ["ignore", "pipe", "pipe", "pipe"],
-    env,
-    detached: true,
-  });
+  let child: ChildProcess;
+  try {
+    child = spawn(Deno.execPath(), [...args], {
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      env,
+      detached: true,
+    });
+  } catch (error) {
+    return stillborn(error, ear);
+  }
   const socket = child.stdio[3] as Socket;
   let cause: Death | undefined;
   let stderr = "";
@@ -74,7 +81,7 @@ export function startProcess({ spec, args, env, nice }: ProcessOptions, ear: Wal
     ear.died(cause ?? death);
   };
   const violated = (why: string) => kill({ code: "protocol_violation", message: why });
-  const frames = new Frames(socket, 2 ** 24 + 4 * spec.resultMax, (text) => {
+  const frames = new Frames(socket, FRAME_MAX + 4 * spec.resultMax, (text) => {
     if (cause) return;
     try {
       const reports = decode<Report>(text, FROM_RUNNER);
@@ -95,10 +102,7 @@ export function startProcess({ spec, args, env, nice }: ProcessOptions, ear: Wal
 
   // A stopped or dying runner leaves a broken pipe; its exit says all there is to say.
   socket.on("error", () => {});
-  child.on(
-    "error",
-    (error) => end({ code: "worker_lost", message: `The runner did not start: ${error.message}` }),
-  );
+  child.on("error", (error) => end(notStarted(error)));
   child.stdout?.on("data", () => {});
   child.stderr?.on("data", (chunk) => stderr = (stderr + chunk).slice(-STDERR_KEPT));
   // `close` comes after the streams are read to their end; a grandchild may keep them open, so `exit` has a say too.
@@ -116,8 +120,20 @@ export function startProcess({ spec, args, env, nice }: ProcessOptions, ear: Wal
   };
 }
 
+/** The system has no room for one more process, or the executable is gone. */
+function stillborn(error: unknown, ear: WallEar): Wall {
+  setImmediate(() => ear.died(notStarted(error)));
+  return { send() {}, kill() {}, close() {} };
+}
+
+function notStarted(error: unknown): Death {
+  const why = error instanceof Error ? error.message : String(error);
+  return { code: "worker_lost", message: `The runner did not start: ${why}` };
+}
+
 function deathOf(code: number | null, signal: string | null, stderr: string): Death {
-  if (signal === "SIGTRAP" || code === 133 || OUT_OF_MEMORY.test(stderr)) {
+  const fatal = signal === "SIGABRT" || signal === "SIGILL";
+  if (signal === "SIGTRAP" || code === 133 || (fatal && OUT_OF_MEMORY.test(stderr))) {
     return { code: "out_of_memory", message: "The runner ran out of memory." };
   }
   if (signal) {

@@ -10,7 +10,7 @@ import { Crew } from "./crew.ts";
 import { startInProcess } from "./in_process.ts";
 import type { PoolSpec } from "./messages.ts";
 import { commandLine, environment, permissionsOf } from "./permissions.ts";
-import { startProcess } from "./process.ts";
+import { startProcess, type WallEar } from "./process.ts";
 
 export interface SupervisorOptions {
   readonly registry: Registry;
@@ -41,6 +41,9 @@ export class Supervisor implements Runners {
   readonly #timer: ReturnType<typeof setInterval>;
   #tokens = new Map<string, Crew>();
   #ear!: Ear;
+  /** Runners that have not died yet, and who waits for their end. */
+  #walls = 0;
+  #allGone = () => {};
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -55,10 +58,13 @@ export class Supervisor implements Runners {
     }
   }
 
-  wants(): Want[] {
+  wants(alone: boolean): Want[] {
     const now = performance.now();
     const wants: Want[] = [];
-    for (const crew of this.#crews.values()) wants.push(...crew.wants(now));
+    for (const crew of this.#crews.values()) {
+      const want = crew.want(alone, now);
+      if (want) wants.push(want);
+    }
     return wants;
   }
 
@@ -89,10 +95,13 @@ export class Supervisor implements Runners {
     );
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     clearInterval(this.#timer);
     for (const crew of this.#crews.values()) crew.close();
-    return Promise.resolve();
+    if (this.#walls === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#allGone = resolve;
+    await promise;
   }
 
   #crew(type: string, module: string, definition: TaskDefinition): Crew {
@@ -120,9 +129,17 @@ export class Supervisor implements Runners {
       resultMax,
       raise: (alone, ear) => {
         const spec = alone ? solo : shared;
+        const counting: WallEar = {
+          heard: (reports) => ear.heard(reports),
+          died: (death) => {
+            ear.died(death);
+            if (--this.#walls === 0) this.#allGone();
+          },
+        };
+        this.#walls++;
         return runners === "off"
-          ? startInProcess(spec, ear)
-          : startProcess({ spec, args, env: variables, nice }, ear);
+          ? startInProcess(spec, counting)
+          : startProcess({ spec, args, env: variables, nice }, counting);
       },
       outcomes: (list) => {
         for (const { token } of list) this.#tokens.delete(token);

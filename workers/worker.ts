@@ -6,7 +6,8 @@
 /// <reference lib="deno.worker" />
 import { AsyncLocalStorage } from "node:async_hooks";
 import { isTaskDefinition, type TaskDefinition, type TaskLog } from "../tasks/mod.ts";
-import { NotSerializable, toJson } from "./json.ts";
+import { capture } from "./capture.ts";
+import { toJson } from "./json.ts";
 import {
   decode,
   type Failed,
@@ -19,16 +20,20 @@ import {
 } from "./messages.ts";
 import { locks } from "./locks.ts";
 import { createScrub, type Scrub } from "./scrub.ts";
+import { described, first, told } from "./telling.ts";
 
 const PROGRESS_EVERY = 100;
 const LINES_PER_RUN = 1_000;
 const LINE_MAX = 4_000;
+/** Progress and log messages of all runs in a second; what is more is dropped, so that the pool keeps its faith. */
+const MESSAGES_PER_SECOND = 10_000;
 
 const post = self.postMessage.bind(self);
 const outbox = new Outbox<Report>((text) => post(text));
 /** Which run the code that is running belongs to. */
 const current = new AsyncLocalStorage<Run>();
 const runs = new Map<number, Run>();
+let budget = { since: 0, left: MESSAGES_PER_SECOND };
 
 let spec: LoadSpec;
 let scrub: Scrub = createScrub([]);
@@ -36,8 +41,9 @@ let definition: TaskDefinition;
 let setup: unknown;
 let ready: Promise<boolean>;
 
-self.onmessage = ({ data }) => {
-  for (const order of decode<Order>(data, FROM_ABOVE)) {
+// Not `onmessage`, which a task file may set.
+self.addEventListener("message", (event) => {
+  for (const order of decode<Order>((event as MessageEvent).data, FROM_ABOVE)) {
     switch (order[0]) {
       case "load":
         spec = order[1];
@@ -52,7 +58,7 @@ self.onmessage = ({ data }) => {
         runs.get(order[1])?.stop(order[2]);
     }
   }
-};
+});
 
 /** One attempt, and the context that its handler sees. */
 class Run {
@@ -88,7 +94,9 @@ class Run {
 
   stop(reason: string): void {
     this.stopped = reason;
-    this.#controller?.abort(new DOMException(reason, reason === "timeout" ? "TimeoutError" : "AbortError"));
+    const why = new DOMException(reason, reason === "timeout" ? "TimeoutError" : "AbortError");
+    // As this run: a listener may throw.
+    current.run(this, () => this.#controller?.abort(why));
   }
 
   /** The first goes out at once, then the last of every 100 ms. A property, so that it can be destructured. */
@@ -96,20 +104,21 @@ class Run {
     if (!Number.isFinite(now)) return;
     const line = message === undefined ? null : scrub.message(String(message)).slice(0, 500);
     const report: Report = ["progress", this.key, now, Number.isFinite(total) ? total! : null, line];
-    if (this.#timer !== undefined) {
+    if (this.#timer !== undefined || !spend()) {
       this.#progress = report;
       return;
     }
     outbox.post(report);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      if (this.#progress) outbox.post(this.#progress);
+      const latest = this.#progress;
       this.#progress = undefined;
+      if (latest && spend()) outbox.post(latest);
     }, PROGRESS_EVERY);
   };
 
   write(level: LogLevel, message: unknown): void {
-    if (this.#lines > LINES_PER_RUN) return;
+    if (this.#lines > LINES_PER_RUN || !spend()) return;
     const last = this.#lines++ === LINES_PER_RUN;
     const text = last ? "Further lines are dropped." : scrub.message(String(message)).slice(0, LINE_MAX);
     outbox.post(["log", this.key, last ? "warn" : level, text]);
@@ -118,10 +127,17 @@ class Run {
   /** The last progress is not lost. */
   end(report: Report): void {
     clearTimeout(this.#timer);
-    if (this.#progress) outbox.post(this.#progress);
+    if (this.#progress && spend()) outbox.post(this.#progress);
     outbox.post(report);
     runs.delete(this.key);
   }
+}
+
+/** Whether one more progress or log message may go out. */
+function spend(): boolean {
+  const now = performance.now();
+  if (now - budget.since > 1_000) budget = { since: now, left: MESSAGES_PER_SECOND };
+  return budget.left-- > 0;
 }
 
 /** Resolves to whether the task file is loaded; the pool has been told why not. */
@@ -136,7 +152,14 @@ async function load(lock: string): Promise<boolean> {
   outbox.flush();
   try {
     scrub = createScrub(spec.secrets.map((name) => Deno.env.get(name)));
-    capture();
+    capture(current, {
+      wrote: (run, level, message) => run.write(level, message),
+      uncaught(run, error) {
+        const { message, stack } = told(error, scrub);
+        outbox.post(["uncaught", run?.key ?? -1, message, stack]);
+        run?.stop("unhandled_rejection");
+      },
+    });
     const module = await import(spec.module);
     if (!isTaskDefinition(module.default)) {
       throw new TypeError("Its default export is not from defineTask().");
@@ -144,27 +167,31 @@ async function load(lock: string): Promise<boolean> {
     definition = module.default;
     setup = await definition.setup?.({ signal: new AbortController().signal });
     outbox.post(["loaded"]);
+    // Before a handler can keep this thread busy.
+    outbox.flush();
     return true;
   } catch (error) {
-    const { message, stack } = told(error);
+    const { message, stack } = told(error, scrub);
     outbox.post(["unloadable", message, stack]);
     return false;
   }
 }
 
 async function start(run: Run): Promise<void> {
-  if (!await ready) return;
   runs.set(run.key, run);
+  if (!await ready) return;
+  if (run.stopped !== undefined) return run.end(stopped(run, run.stopped));
   try {
     const input = await definition.input.safeParseAsync(JSON.parse(run.input));
-    if (!input.success) return run.end(fail(run, "invalid_input", first(input.error.issues)));
+    if (!input.success) return run.end(fail(run, "invalid_input", first(input.error.issues, scrub)));
     let result = await current.run(run, () => definition.run(input.data, run));
     if (definition.result) {
       const checked = await definition.result.safeParseAsync(result);
-      if (!checked.success) return run.end(fail(run, "invalid_result", first(checked.error.issues)));
+      if (!checked.success) return run.end(fail(run, "invalid_result", first(checked.error.issues, scrub)));
       result = checked.data;
     }
-    const text = toJson(result);
+    const text = serialized(run, result);
+    if (typeof text !== "string") return run.end(text);
     if (text.length > spec.resultMax) {
       const why = `The result has ${text.length} characters; ${spec.resultMax} are allowed.`;
       return run.end(fail(run, "result_too_large", why));
@@ -175,38 +202,26 @@ async function start(run: Run): Promise<void> {
   }
 }
 
-function failure(run: Run, error: unknown): Report {
-  const { message, stack } = told(error);
-  if (error instanceof NotSerializable) return fail(run, "result_not_serializable", message);
-  // A handler that was asked to stop, and did.
-  if (run.stopped !== undefined) {
-    return fail(run, run.stopped, `Stopped: ${run.stopped}.`, run.stopped === "timeout");
-  }
-  if (error instanceof Deno.errors.NotCapable) {
-    return fail(run, "permission_denied", message, false, { stack });
-  }
-  const { code, retryable, retryAfter, details } = describe(error);
-  return fail(run, code ?? "handler_error", message, retryable ?? true, { retryAfter, details, stack });
-}
-
-/** What a `TaskFailure` says of itself; nothing where reading it throws, as with a hostile proxy. */
-function describe(error: unknown): Partial<Failed> {
+/** JSON text, or why there is none. */
+function serialized(run: Run, result: unknown): string | Report {
   try {
-    const { name, code, retryable, retryAfter, details } = error as Failed & { name: string };
-    if (!(error instanceof Error) || (name !== "TaskFailure" && name !== "NonRetryableError")) return {};
-    const plain = details && JSON.parse(scrub.message(JSON.stringify(details)));
-    return {
-      code: String(code),
-      retryable: Boolean(retryable),
-      retryAfter: finite(retryAfter),
-      details: plain,
-    };
-  } catch {
-    return {};
+    return toJson(result);
+  } catch (error) {
+    return fail(run, "result_not_serializable", told(error, scrub).message);
   }
 }
 
-const finite = (value: unknown) => Number.isFinite(value) ? value as number : undefined;
+function failure(run: Run, error: unknown): Report {
+  const { message, stack } = told(error, scrub);
+  // A handler that was asked to stop, and did.
+  if (run.stopped !== undefined) return stopped(run, run.stopped);
+  const { code = "handler_error", retryable = true, ...more } = described(error, scrub);
+  return fail(run, code, message, retryable, { ...more, stack });
+}
+
+function stopped(run: Run, reason: string): Report {
+  return fail(run, reason, `Stopped: ${reason}.`, reason === "timeout");
+}
 
 function fail(
   run: Run,
@@ -216,76 +231,4 @@ function fail(
   more: Partial<Failed> = {},
 ): Report {
   return ["fail", run.key, { code, message, retryable, ...more }];
-}
-
-/** A thrown thing in words, whatever it is: null, a Proxy, an Error whose getters throw. */
-function told(error: unknown): { message: string; stack: string } {
-  try {
-    const message = error instanceof Error ? `${error.message}` : `${error}`;
-    const stack = error instanceof Error ? `${error.stack}` : message;
-    return { message: scrub.message(message), stack: scrub.stack(stack) };
-  } catch {
-    return { message: "Something was thrown that cannot be described.", stack: "" };
-  }
-}
-
-function first(issues: readonly { path: PropertyKey[]; message: string }[]): string {
-  const issue = issues[0];
-  return issue
-    ? scrub.message(`${issue.path.map(String).join(".") || "value"}: ${issue.message}`)
-    : "invalid";
-}
-
-/** Sends what would be lost to the right task's log: `console`, floating rejections, throwing timers. */
-function capture(): void {
-  const levels = {
-    debug: "debug",
-    log: "info",
-    info: "info",
-    warn: "warn",
-    error: "error",
-    trace: "debug",
-  } as const;
-  for (const [name, level] of Object.entries(levels)) {
-    console[name as keyof typeof levels] = (...parts: unknown[]) => {
-      const run = current.getStore();
-      if (run) run.write(level, parts.map((p) => typeof p === "string" ? p : Deno.inspect(p)).join(" "));
-    };
-  }
-  let thrower: Run | undefined;
-  for (const name of ["setTimeout", "setInterval"] as const) {
-    const original = globalThis[name] as unknown as (...args: unknown[]) => number;
-    // The `error` event of a timer knows nothing of the run that set it: it is noted here.
-    const wrapped = (callback: unknown, delay?: unknown, ...args: unknown[]): number => {
-      const run = current.getStore();
-      if (!run || typeof callback !== "function") return original(callback, delay, ...args);
-      return original(
-        (...given: unknown[]) => {
-          try {
-            callback(...given);
-          } catch (error) {
-            thrower = run;
-            throw error;
-          }
-        },
-        delay,
-        ...args,
-      );
-    };
-    Object.defineProperty(globalThis, name, { value: wrapped, writable: true, configurable: true });
-  }
-  const uncaught = (run: Run | undefined, error: unknown) => {
-    const { message, stack } = told(error);
-    outbox.post(["uncaught", run?.key ?? -1, message, stack]);
-    if (run) runs.delete(run.key);
-  };
-  self.addEventListener("unhandledrejection", (event) => {
-    event.preventDefault();
-    uncaught(current.getStore(), event.reason);
-  });
-  self.addEventListener("error", (event) => {
-    event.preventDefault();
-    uncaught(thrower ?? current.getStore(), event.error);
-    thrower = undefined;
-  });
 }
