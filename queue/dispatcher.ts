@@ -89,7 +89,7 @@ export class Dispatcher implements Ear {
       this.#timers.push(timer);
     };
     every(this.#options.lease / 3, () => this.#renew());
-    every(SWEEP_EVERY, () => this.#store.sweep(SWEEP_AT_ONCE));
+    every(SWEEP_EVERY, () => this.#sweep());
     this.wake();
   }
 
@@ -244,6 +244,13 @@ export class Dispatcher implements Ear {
     }, nap);
     Deno.unrefTimer(timer);
     this.#alarm = { at, timer };
+  }
+
+  /** In small steps, with a turn of the event loop between them: as many may expire a second as were accepted. */
+  async #sweep(): Promise<void> {
+    while (await this.#store.sweep(SWEEP_AT_ONCE) === SWEEP_AT_ONCE) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   async #renew(): Promise<void> {
