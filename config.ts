@@ -78,15 +78,19 @@ const flag: Kind<boolean> = {
 };
 
 const folder: Kind<string> = {
-  expected: "the path of a folder",
-  parse: (text, cwd) => text.includes("\0") ? undefined : resolve(cwd, text),
+  // Deno's command line, which says what may be read and written, separates paths by commas.
+  expected: "the path of a folder, without a comma",
+  parse(text, cwd) {
+    const path = resolve(cwd, text);
+    return /[\0,]/.test(path) ? undefined : path;
+  },
 };
 
 const host: Kind<string> = {
   expected: "a host name or an IP address, without a port",
   parse(text) {
     const name = text.replace(/^\[(.*)\]$/, "$1");
-    return isIP(name) || /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/i.test(name) ? name : undefined;
+    return isIP(name) || /^(?!.*\.\.)[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/i.test(name) ? name : undefined;
   },
 };
 
@@ -221,6 +225,30 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, cw
   problems.push(...contradictions(values));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze({ ...values, env: Object.freeze({ ...env, DATA_DIR: values.dataDir }) });
+}
+
+/**
+ * What `deno task start` grants on Deno's command line. Where a setting is wrong, it is what some valid settings need:
+ * the program itself says what is wrong.
+ */
+export function rights(
+  env: Readonly<Record<string, string | undefined>> = Deno.env.toObject(),
+  cwd: string = Deno.cwd(),
+): { net: string; read: string; write: string } {
+  let config: Config;
+  try {
+    config = loadConfig(env, cwd);
+  } catch {
+    config = loadConfig({}, "/");
+  }
+  const { host, port, dataDir, tasksDir } = config;
+  const read = [".", dataDir, ...(tasksDir ? [tasksDir] : [])];
+  return { net: `${bracketed(host)}:${port}`, read: read.join(), write: dataDir };
+}
+
+/** A host as it stands in a URL: an IPv6 address needs brackets. */
+export function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 /** What is wrong between settings that are right by themselves; each may be missing where it was not. */

@@ -33,10 +33,8 @@ export async function createErrand(config: Config, log: Log = () => {}): Promise
     folders: config.tasksDir ? [TASKS, config.tasksDir] : [TASKS],
     env,
     probe: (modules) => probe(modules, env, loadTimeout),
+    log,
   });
-  for (const { type, unavailable } of registry.values()) {
-    if (unavailable) log("error", `The task type ${type} is unavailable: ${unavailable}`);
-  }
   const store = createMemoryStore({
     maxTasks: config.queueMax,
     maxBytes: config.queueMaxBytes,

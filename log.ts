@@ -14,6 +14,6 @@ export function createLog(level: keyof typeof LEVELS): Log {
     ],
   });
   const logger = getLogger("errand");
-  // The message is data: its braces are no placeholders.
-  return (level, message, facts) => logger[level](message.replace(/[{}]/g, "$&$&"), facts);
+  // The message is data: its braces are no placeholders. Without facts they would not be read as such at all.
+  return (level, message, facts) => logger[level](message.replace(/[{}]/g, "$&$&"), facts ?? {});
 }

@@ -2,13 +2,15 @@
  * The program. `main.ts start` listens by itself (`deno task start`); without a command it is the module that
  * `deno serve main.ts` serves.
  */
-import { type Config, ConfigError, helpText, loadConfig } from "./config.ts";
+import { bracketed, type Config, ConfigError, helpText, loadConfig } from "./config.ts";
 import { createErrand, type Errand, type Log } from "./errand.ts";
 import { createLog } from "./log.ts";
 
 /** Responses that are under way get this long after the last task. */
 const LAST_WORDS = 1_000;
 const SERVE_AGAIN_AFTER = 100;
+/** Signals that come closer together are one: Ctrl-C reaches this process by its group and by `deno task` as well. */
+const SAME_SIGNAL = 1_000;
 
 const [command, ...rest] = Deno.args;
 const own = command !== undefined;
@@ -21,11 +23,20 @@ if (own && command !== "start") fail(`Unknown command: ${command}. There is: sta
 const config = checked();
 const log = createLog(config.logLevel);
 guard(log);
-const errand = await createErrand(config, log);
-const server = own ? listen(config, errand, log) : undefined;
-stopOnSignal(errand, server, log);
+const errand = await start(config, log);
 
 export default own ? undefined : { fetch: errand.app.fetch };
+
+/** Whatever goes wrong here ends the program: the guard must not keep alive what never began. */
+async function start(config: Config, log: Log): Promise<Errand> {
+  try {
+    const errand = await createErrand(config, log);
+    stopOnSignal(errand, own ? listen(config, errand, log) : undefined, log);
+    return errand;
+  } catch (error) {
+    return fail(`The start failed: ${firstLine(error)}`);
+  }
+}
 
 /** The configuration, or every problem with it in a line each. */
 function checked(): Config {
@@ -51,8 +62,12 @@ function usable(name: string, path: string, done: string, attempt: (path: string
   try {
     attempt(path);
   } catch (error) {
-    fail(`${name}=${path} cannot be ${done}: ${(error as Error).message.split("\n")[0]}`);
+    fail(`${name}=${path} cannot be ${done}: ${firstLine(error)}`);
   }
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error && error.message || error).split("\n")[0]!;
 }
 
 function fail(...lines: string[]): never {
@@ -81,7 +96,7 @@ function listen({ host, port }: Config, { app }: Errand, log: Log): Server {
     server = Deno.serve({
       hostname: host,
       port,
-      onListen: (address) => log("info", `Errand listens on http://${host}:${address.port}`),
+      onListen: (address) => log("info", `Errand listens on http://${bracketed(host)}:${address.port}`),
       onError: () => new Response(null, { status: 500 }),
     }, (request) => app.fetch(request));
     // The accept loop ends where descriptors run out; connections that are open go on, and it begins anew.
@@ -95,10 +110,7 @@ function listen({ host, port }: Config, { app }: Errand, log: Log): Server {
     serve(port);
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) fail(`PORT=${port} is in use; set PORT to a free one.`);
-    if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.AddrNotAvailable) {
-      fail(`HOST=${host} PORT=${port} cannot be listened on: ${error.message}`);
-    }
-    throw error;
+    fail(`HOST=${host} PORT=${port} cannot be listened on: ${firstLine(error)}`);
   }
   return {
     shutdown() {
@@ -108,13 +120,16 @@ function listen({ host, port }: Config, { app }: Errand, log: Log): Server {
   };
 }
 
-/** The first signal drains; a second one ends at once, and the runners with it. */
+/** The first signal drains; another one, later than a second, ends at once, and the runners with it. */
 function stopOnSignal(errand: Errand, server: Server | undefined, log: Log): void {
-  let stopping = false;
+  let since: number | undefined;
   const stop = async (signal: string) => {
-    if (stopping) Deno.exit(130);
-    stopping = true;
-    log("info", `${signal}: draining; a second signal ends at once.`);
+    if (since !== undefined) {
+      if (performance.now() - since > SAME_SIGNAL) Deno.exit(130);
+      return;
+    }
+    since = performance.now();
+    log("info", `${signal}: draining; another signal, from a second on, ends at once.`);
     await errand.stop();
     const { promise: late, resolve } = Promise.withResolvers<void>();
     setTimeout(resolve, LAST_WORDS);

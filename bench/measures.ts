@@ -92,7 +92,7 @@ export async function latency(): Promise<Row[]> {
   for (let turn = 0; turn < turns; turn++) {
     idle.push(...await paced(get));
     const primes = await Promise.all(
-      Array.from({ length: tasks }, () => service.submit("count-primes", { upTo: 3e9 })),
+      Array.from({ length: tasks }, () => service.submit("count-primes", { upTo: 1e10 })),
     );
     // Those that come first run first: as many at once as there are CPUs.
     const first = primes.slice(0, navigator.hardwareConcurrency);

@@ -1,10 +1,9 @@
 import type { Claim } from "./store.ts";
 import type { Task } from "./task.ts";
 
-/** The claims that a dispatcher holds, by token and by task. */
+/** The claims that a dispatcher holds, by token. Tokens are short, and numbers as a rule: cheap to look up. */
 export class Held {
   readonly #claims = new Map<string, Claim>();
-  readonly #tokens = new Map<string, string>();
 
   get size(): number {
     return this.#claims.size;
@@ -16,7 +15,6 @@ export class Held {
 
   add(claim: Claim): void {
     this.#claims.set(claim.token, claim);
-    this.#tokens.set(keyOf(claim.task), claim.token);
   }
 
   has(token: string): boolean {
@@ -27,21 +25,16 @@ export class Held {
     return this.#claims.get(token);
   }
 
-  tokenOf(task: Task): string | undefined {
-    return this.#tokens.get(keyOf(task));
-  }
-
-  /** Answers the claim that is let go of. */
   take(token: string): Claim | undefined {
     const claim = this.#claims.get(token);
-    if (claim === undefined) return undefined;
     this.#claims.delete(token);
-    this.#tokens.delete(keyOf(claim.task));
     return claim;
   }
-}
 
-/** Ids are unique for one owner. */
-function keyOf(task: Task): string {
-  return `${task.owner}/${task.id}`;
+  /** The token of a running task. Cancels are rare: a second index would cost more with every claim. */
+  tokenOf({ owner, id }: Task): string | undefined {
+    for (const { token, task } of this.#claims.values()) {
+      if (task.id === id && task.owner === owner) return token;
+    }
+  }
 }

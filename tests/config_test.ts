@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Config, ConfigError, helpText, loadConfig, parseSize } from "../config.ts";
+import { type Config, ConfigError, helpText, loadConfig, parseSize, rights } from "../config.ts";
 
 function problemsOf(env: Record<string, string | undefined>): readonly string[] {
   try {
@@ -179,6 +179,34 @@ Deno.test("a duration that a timer could not hold is refused", () => {
   assert.equal(loadConfig({ LEASE: "24d" }, "/").lease, 24 * 86_400_000);
   assert.match(problemsOf({ LEASE: "25d" })[0] ?? "", /from 1s to 24d/);
   assert.match(problemsOf({ LEASE: "999ms" })[0] ?? "", /from 1s to 24d/);
+});
+
+Deno.test("a folder with a comma, which Deno's command line cannot express, is refused by name", () => {
+  for (const name of ["DATA_DIR", "TASKS_DIR"]) {
+    assert.match(problemsOf({ [name]: "/srv/a,b" })[0] ?? "", new RegExp(`^${name}: .*without a comma`));
+  }
+});
+
+Deno.test("the rights are what the settings need", () => {
+  assert.deepEqual(rights({}, "/srv"), { net: "127.0.0.1:8000", read: ".,/srv/data", write: "/srv/data" });
+  const env = { HOST: "::1", PORT: "80", DATA_DIR: "/var/errand", TASKS_DIR: "my tasks" };
+  assert.deepEqual(rights(env, "/srv"), {
+    net: "[::1]:80",
+    read: ".,/var/errand,/srv/my tasks",
+    write: "/var/errand",
+  });
+});
+
+Deno.test("settings that are wrong do not keep the program from saying so", () => {
+  for (
+    const env of [{ PORT: "99999" }, { PORT: "abc" }, { HOST: "a..b", ALLOW_ANONYMOUS: "true" }, {
+      DATA_DIR: ",",
+    }]
+  ) {
+    assert.equal(problemsOf(env).length, 1, JSON.stringify(env));
+    assert.equal(rights(env, "/srv").net, "127.0.0.1:8000");
+  }
+  assert.equal(rights({}, "/a,b").net, "127.0.0.1:8000");
 });
 
 Deno.test("the help lists every setting with its default and meaning, in columns", () => {

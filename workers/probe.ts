@@ -7,7 +7,8 @@ const STDOUT_MAX = 1 << 20;
 
 /**
  * Imports task files in a process without rights, before this one does: a file that throws, hangs or exits at
- * import is found out there. Answers, by module, why it does not load.
+ * import is found out there. As many processes as there are CPUs share the files, so that one that hangs does not
+ * hold up all others. Answers, by module, why it does not load.
  *
  * @param timeout milliseconds for each file
  */
@@ -17,6 +18,18 @@ export async function probe(
   timeout: number,
 ): Promise<Map<string, string>> {
   const faults = new Map<string, string>();
+  const lanes = Math.min(modules.length, Math.max(1, navigator.hardwareConcurrency));
+  const shares = Array.from({ length: lanes }, (_, lane) => modules.filter((_, i) => i % lanes === lane));
+  await Promise.all(shares.map((share) => probeInTurn(share, env, timeout, faults)));
+  return faults;
+}
+
+async function probeInTurn(
+  modules: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  timeout: number,
+  faults: Map<string, string>,
+): Promise<void> {
   let left = [...modules];
   while (left.length > 0) {
     const { heard, end } = await once(left, env, timeout);
@@ -25,7 +38,6 @@ export async function probe(
     // It fell silent at this file; the others are tried without it.
     if (left.length > 0) faults.set(left.shift()!, end);
   }
-  return faults;
 }
 
 interface Word {

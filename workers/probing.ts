@@ -1,6 +1,8 @@
 /** The child of `probe()`: imports one task file after the other and says of each whether it is one. */
 import { isTaskDefinition } from "../tasks/mod.ts";
 
+const FAULT_MAX = 4_000;
+
 const [mark, ...modules] = Deno.args;
 for (const module of modules) {
   let fault: string | undefined;
@@ -8,7 +10,7 @@ for (const module of modules) {
     const { default: definition } = await import(module);
     if (!isTaskDefinition(definition)) fault = "Its default export is not from defineTask().";
   } catch (error) {
-    fault = (error instanceof Error ? error.message : String(error)).split("\n")[0];
+    fault = String(error instanceof Error ? error.message : error).slice(0, FAULT_MAX);
   }
   console.log(mark + JSON.stringify({ module, fault }));
 }

@@ -15,6 +15,7 @@ import {
 const PING_EVERY = 1_000;
 const PINGS_MISSED = 3;
 const STDERR_KEPT = 4_096;
+const LAST_WORDS_MAX = 500;
 /** Orders and reports of one frame, besides a result. */
 const FRAME_MAX = 1 << 23;
 /** Last words of V8, and of what is below it. */
@@ -39,8 +40,12 @@ export interface Wall {
 
 export interface WallEar {
   heard(reports: readonly Report[]): void;
-  /** Called once, whatever the cause. */
-  died(death: Death): void;
+  /**
+   * Called once, whatever the cause.
+   *
+   * @param lastWords what it wrote last; for the operator, and never for clients
+   */
+  died(death: Death, lastWords?: string): void;
 }
 
 export interface ProcessOptions {
@@ -78,7 +83,7 @@ export function startProcess({ spec, args, env, nice }: ProcessOptions, ear: Wal
     dead = true;
     clearInterval(pings);
     socket.destroy();
-    ear.died(cause ?? death);
+    ear.died(cause ?? death, lastWords(stderr));
   };
   const violated = (why: string) => kill({ code: "protocol_violation", message: why });
   const frames = new Frames(socket, FRAME_MAX + 4 * spec.resultMax, (text) => {
@@ -129,6 +134,13 @@ function stillborn(error: unknown, ear: WallEar): Wall {
 function notStarted(error: unknown): Death {
   const why = error instanceof Error ? error.message : String(error);
   return { code: "worker_lost", message: `The runner did not start: ${why}` };
+}
+
+/** The line that says what went wrong, where there is one, as stack traces follow it; else the last. */
+function lastWords(stderr: string): string | undefined {
+  const lines = stderr.trim().split("\n");
+  const line = lines.findLast((line) => /^\W*(?:error|fatal)/i.test(line)) ?? lines.at(-1);
+  return line?.slice(0, LAST_WORDS_MAX) || undefined;
 }
 
 function deathOf(code: number | null, signal: string | null, stderr: string): Death {

@@ -11,6 +11,7 @@ import { startInProcess } from "./in_process.ts";
 import type { PoolSpec } from "./messages.ts";
 import { commandLine, environment, permissionsOf } from "./permissions.ts";
 import { startProcess, type WallEar } from "./process.ts";
+import { createScrub } from "./scrub.ts";
 
 export interface SupervisorOptions {
   readonly registry: Registry;
@@ -119,6 +120,8 @@ export class Supervisor implements Runners {
       tasksPerWorker: definition.tasksPerWorker,
     };
     const solo: PoolSpec = { ...shared, workers: 1, tasksPerWorker: 1 };
+    const scrub = createScrub(base.secrets.map((name) => env[name]));
+    let lastWords: string | undefined;
     return new Crew({
       type,
       definition,
@@ -131,7 +134,9 @@ export class Supervisor implements Runners {
         const spec = alone ? solo : shared;
         const counting: WallEar = {
           heard: (reports) => ear.heard(reports),
-          died: (death) => {
+          died: (death, words) => {
+            lastWords = words && scrub.stack(words);
+            // Which has the crew log it at once, where it is worth a line.
             ear.died(death);
             if (--this.#walls === 0) this.#allGone();
           },
@@ -147,7 +152,7 @@ export class Supervisor implements Runners {
         this.#ear.room();
       },
       reports: (list) => this.#ear.reports(list),
-      died: (death) => log?.("warn", "A runner died.", { type, ...death }),
+      died: (death) => log?.("warn", "A runner died.", { type, ...death, lastWords }),
     });
   }
 

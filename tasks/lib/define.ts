@@ -1,7 +1,10 @@
 import { z } from "zod";
 import { parseDuration } from "./duration.ts";
 
-/** What a task type asks of its runner; the runtime enforces it, and nothing is given that is not asked for. */
+/**
+ * What a task type asks of its runner; the runtime enforces it, and nothing is given that is not asked for.
+ * No entry may be empty or hold a comma, which Deno's command line cannot express.
+ */
 export interface Permissions {
   /** Hosts, as `name:port`; `true` for all. */
   net?: string[] | true;
@@ -64,7 +67,7 @@ export interface TaskOptions<Input extends z.ZodType, Result extends z.ZodType, 
   concurrency?: number;
   /** Tasks at once in one worker of a shared runner; 16. */
   tasksPerWorker?: number;
-  /** Of one attempt; `"60s"`. */
+  /** Of one attempt; `"60s"`, and 24 days at most. */
   timeout?: string;
   /** 5. */
   maxAttempts?: number;
@@ -83,12 +86,17 @@ export interface TaskOptions<Input extends z.ZodType, Result extends z.ZodType, 
   ): z.input<Result> | Promise<z.input<Result>>;
 }
 
+/** What `defineTask` marks its answers with: the same symbol in every copy of this module. */
+const BRAND = Symbol.for("errand.task");
+/** A timer set further ahead would fire at once. */
+const LONGEST_TIMEOUT = 24 * 86_400_000;
+
 /** A checked task type, as `defineTask` returns it. */
 export interface TaskDefinition<
   Input extends z.ZodType = z.ZodType,
   Result extends z.ZodType = z.ZodType,
 > {
-  readonly kind: "errand.task";
+  readonly [BRAND]: true;
   readonly description: string | undefined;
   readonly input: Input;
   readonly result: Result | undefined;
@@ -113,28 +121,36 @@ const callable = z.custom<(...args: unknown[]) => unknown>(
 );
 const spareCpus = Math.max(1, (globalThis.navigator?.hardwareConcurrency ?? 2) - 1);
 
+const entries = z.array(z.string().regex(/^[^,]+$/, "must be neither empty nor hold a comma"));
+const NET = 'must be true, or a list such as ["example.com:443"] without empty entries and commas';
+const permissions = z.custom((value) => !(value instanceof Promise), "must not be a promise").pipe(
+  z.strictObject({
+    net: z.union([entries, z.literal(true)], NET).optional(),
+    env: entries.optional(),
+    read: entries.optional(),
+    write: entries.optional(),
+    ffi: entries.optional(),
+    sys: entries.optional(),
+  }),
+);
+
 const options = z.strictObject({
   description: z.string().max(500).optional(),
   input: schema,
   result: schema.optional(),
-  permissions: z.union([
-    callable,
-    z.strictObject({
-      net: z.union([z.array(z.string()), z.literal(true)]).optional(),
-      env: z.array(z.string()).optional(),
-      read: z.array(z.string()).optional(),
-      write: z.array(z.string()).optional(),
-      ffi: z.array(z.string()).optional(),
-      sys: z.array(z.string()).optional(),
-    }),
-  ]).default({}),
+  permissions: z.unknown().default({}).superRefine((value, context) => {
+    if (typeof value === "function") return;
+    for (const { path, message } of permissions.safeParse(value).error?.issues ?? []) {
+      context.addIssue({ code: "custom", path, message });
+    }
+  }),
   isolation: z.enum(["shared", "process", "fresh"]).default("shared"),
   concurrency: z.int().min(1).max(10_000).optional(),
   tasksPerWorker: z.int().min(1).max(1_000).default(16),
   timeout: z.string().default("60s").transform((text, context) => {
     const value = parseDuration(text);
-    if (value !== undefined && value >= 1) return value;
-    context.addIssue({ code: "custom", message: 'must be a duration such as "30s"' });
+    if (value !== undefined && value >= 1 && value <= LONGEST_TIMEOUT) return value;
+    context.addIssue({ code: "custom", message: 'must be a duration such as "30s", 24 days at most' });
     return z.NEVER;
   }),
   maxAttempts: z.int().min(1).max(100).default(5),
@@ -153,15 +169,10 @@ export function defineTask<Input extends z.ZodType, Result extends z.ZodType = z
   task: TaskOptions<Input, Result, Setup>,
 ): TaskDefinition<Input, Result> {
   const parsed = options.safeParse(task);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) =>
-      `${issue.path.join(".") || "options"}: ${issue.message}`
-    );
-    throw new TypeError(`Not a task type: ${problems.join("; ")}`);
-  }
+  if (!parsed.success) throw new TypeError(`Not a task type: ${problemsOf(parsed.error, "options")}`);
   const { concurrency, ...rest } = parsed.data;
   return {
-    kind: "errand.task",
+    [BRAND]: true,
     ...rest,
     concurrency: concurrency ?? (rest.isolation === "shared" ? 32 : spareCpus),
     // The checked options have lost the types that the caller gave: these three carry them.
@@ -174,5 +185,23 @@ export function defineTask<Input extends z.ZodType, Result extends z.ZodType = z
 
 /** Whether a module's default export came from `defineTask`, of whichever copy of this module. */
 export function isTaskDefinition(value: unknown): value is TaskDefinition {
-  return typeof value === "object" && value !== null && "kind" in value && value.kind === "errand.task";
+  if (typeof value !== "object" || value === null || !(BRAND in value)) return false;
+  const { input, run } = value as Partial<TaskDefinition>;
+  return typeof input?.safeParseAsync === "function" && typeof run === "function";
+}
+
+/**
+ * What a type asks of its runner in this configuration, checked.
+ *
+ * @throws {TypeError} naming everything that is wrong with what its function answered
+ */
+export function permissionsIn(definition: TaskDefinition, context: PermissionContext): Permissions {
+  if (typeof definition.permissions !== "function") return definition.permissions;
+  const parsed = permissions.safeParse(definition.permissions(context));
+  if (parsed.success) return parsed.data as Permissions;
+  throw new TypeError(`What permissions() answers is wrong: ${problemsOf(parsed.error, "it")}`);
+}
+
+function problemsOf({ issues }: z.ZodError, whole: string): string {
+  return issues.map(({ path, message }) => `${path.join(".") || whole}: ${message}`).join("; ");
 }

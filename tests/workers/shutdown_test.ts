@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { alive, freePort, pause, program, Service, until } from "../service.ts";
 
 Deno.test("SIGTERM drains: what runs may finish, what comes is refused, status is told to the end", async () => {
@@ -35,13 +37,48 @@ Deno.test("what outlasts the drain is aborted, then ended with its runner", asyn
   await until("the end of all runners", () => runners.every((pid) => !alive(pid)));
 });
 
-Deno.test("a second signal ends at once, and the runners with it", async () => {
+Deno.test("Ctrl-C under deno task, which comes twice, drains", async () => {
+  const DATA_DIR = Deno.makeTempDirSync();
+  const PORT = String(freePort());
+  const tasks = `http://127.0.0.1:${PORT}/v1/tasks`;
+  const child = spawn(Deno.execPath(), ["task", "start"], {
+    cwd: fileURLToPath(new URL("../../", import.meta.url)),
+    env: { ...Deno.env.toObject(), PORT, DATA_DIR },
+    stdio: ["ignore", "pipe", "ignore"],
+    detached: true,
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
+  const ended = new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal })));
+  try {
+    await until("the service's start", () => output.includes("Errand listens"));
+    const body = JSON.stringify({ type: "sleep", input: { ms: 1_500 } });
+    const response = await fetch(tasks, {
+      method: "POST",
+      body,
+      headers: { "content-type": "application/json" },
+    });
+    const { id } = await response.json();
+    await until("the task", async () => (await (await fetch(`${tasks}/${id}`)).json()).status === "running");
+    const signalled = performance.now();
+    Deno.kill(-child.pid!, "SIGINT");
+    assert.deepEqual(await ended, { code: 0, signal: null });
+    assert.ok(performance.now() - signalled > 500, "it waits for the task");
+    assert.match(output, /Stopped\./);
+  } finally {
+    if (child.exitCode === null) Deno.kill(-child.pid!, "SIGKILL");
+    Deno.removeSync(DATA_DIR, { recursive: true });
+  }
+});
+
+Deno.test("a second signal, later than the first, ends at once, and the runners with it", async () => {
   await using service = await Service.start();
   await service.reached(await service.submit("hangs", { way: "endless-loop" }), "running");
   await pause(200);
   const runners = service.runners();
   service.signal("SIGTERM");
   await until("the drain", async () => (await service.ready()).problems?.includes("draining") || undefined);
+  await pause(1_100);
   service.signal("SIGINT");
   assert.deepEqual(await service.program.ended, { code: 130, signal: null });
   await until("the end of all runners", () => runners.every((pid) => !alive(pid)));
@@ -83,6 +120,10 @@ Deno.test("a start that cannot work says why, in a line each, and ends with 1", 
   });
   await t.step("a TASKS_DIR that is not there", () => {
     return fails({ DATA_DIR, TASKS_DIR: `${DATA_DIR}/none` }, /^errand: TASKS_DIR=.*none cannot be read: /);
+  });
+  await t.step("a host that is not there", () => {
+    const env = { DATA_DIR, HOST: "nonexist.invalid", ALLOW_ANONYMOUS: "true" };
+    return fails(env, /^errand: HOST=nonexist\.invalid PORT=\d+ cannot be listened on: /);
   });
   await t.step("settings that are wrong, all of them", () => {
     return fails({ DATA_DIR, GRACE: "soon", QUEUE_MAX: "-1" }, /^errand: QUEUE_MAX: /, /^errand: GRACE: /);
