@@ -7,6 +7,7 @@ import type * as contract from "../store.ts";
 import * as transition from "../task.ts";
 import { isFinal, type LogLine, type NewTask, type Status, type Task } from "../task.ts";
 import { type Entry, weigh } from "./entry.ts";
+import { IdMap } from "./id_map.ts";
 import { LastLines } from "./last_lines.ts";
 import { Listing } from "./listing.ts";
 import { finishedPlace, type Place, QueuedPlace, RunningPlace, scheduledPlace } from "./places.ts";
@@ -18,7 +19,7 @@ export function createMemoryStore(options: contract.StoreOptions): contract.Stor
 }
 
 interface Belongings {
-  readonly entries: Map<string, Entry>;
+  readonly entries: IdMap;
   readonly listing: Listing;
 }
 
@@ -76,7 +77,7 @@ class MemoryStore implements contract.Store {
           logs: undefined,
           lists,
         };
-        entries.set(task.id, entry);
+        entries.add(entry);
         fresh.push(entry);
         bytes += weigh(entry);
         return { task, replayed: false };
@@ -221,7 +222,7 @@ class MemoryStore implements contract.Store {
 
   #belongings(owner: string): Belongings {
     let mine = this.#owners.get(owner);
-    if (mine === undefined) this.#owners.set(owner, mine = { entries: new Map(), listing: new Listing() });
+    if (mine === undefined) this.#owners.set(owner, mine = { entries: new IdMap(), listing: new Listing() });
     return mine;
   }
 
