@@ -1,15 +1,15 @@
-import type { Claim } from "./store.ts";
+import type { Claim, Token } from "./store.ts";
 import type { Task } from "./task.ts";
 
-/** The claims that a dispatcher holds, by token. Tokens are short, and numbers as a rule: cheap to look up. */
+/** The claims that a dispatcher holds, by token. */
 export class Held {
-  readonly #claims = new Map<string, Claim>();
+  readonly #claims = new Map<Token, Claim>();
 
   get size(): number {
     return this.#claims.size;
   }
 
-  get tokens(): string[] {
+  get tokens(): Token[] {
     return [...this.#claims.keys()];
   }
 
@@ -17,22 +17,22 @@ export class Held {
     this.#claims.set(claim.token, claim);
   }
 
-  has(token: string): boolean {
+  has(token: Token): boolean {
     return this.#claims.has(token);
   }
 
-  get(token: string): Claim | undefined {
+  get(token: Token): Claim | undefined {
     return this.#claims.get(token);
   }
 
-  take(token: string): Claim | undefined {
+  take(token: Token): Claim | undefined {
     const claim = this.#claims.get(token);
     this.#claims.delete(token);
     return claim;
   }
 
   /** The token of a running task. Cancels are rare: a second index would cost more with every claim. */
-  tokenOf({ owner, id }: Task): string | undefined {
+  tokenOf({ owner, id }: Task): Token | undefined {
     for (const { token, task } of this.#claims.values()) {
       if (task.id === id && task.owner === owner) return token;
     }

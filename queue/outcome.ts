@@ -2,7 +2,7 @@
  * The port between the queue and whoever carries tasks out: the dispatcher hands over claims and hears outcomes.
  * `workers/` implements it; the queue knows nothing of threads and processes.
  */
-import type { Claim, Report, Want } from "./store.ts";
+import type { Claim, Report, Token, Want } from "./store.ts";
 
 /** Why an attempt went wrong, as told by the worker, or by those who found it dead. */
 export interface Failure {
@@ -20,7 +20,7 @@ export interface Failure {
 
 /** What became of an attempt. */
 export type Outcome =
-  & { readonly token: string }
+  & { readonly token: Token }
   & (
     | { readonly as: "succeeded"; readonly result: string | undefined }
     | { readonly as: "failed"; readonly failure: Failure }
@@ -38,9 +38,9 @@ export interface Runners {
   /** Each claim is answered by one outcome, sooner or later. */
   start(claims: readonly Claim[]): void;
   /** The handler is asked to stop, then made to. */
-  stop(token: string, reason: StopReason): void;
+  stop(token: Token, reason: StopReason): void;
   /** The claim is lost: stop the handler, and tell nobody. */
-  abandon(token: string): void;
+  abandon(token: Token): void;
   /** Where outcomes and reports go, and whom to tell that there is room again. Called once, before `start`. */
   connect(ear: Ear): void;
   /** Ends all runners at once; what they still run is released. */

@@ -43,7 +43,7 @@ export interface Store {
   claim(wants: readonly Want[], until: number): Promise<Claim[]>;
 
   /** Prolongs claims; answers the tokens that are no longer ours. */
-  renew(tokens: readonly string[], until: number): Promise<string[]>;
+  renew(tokens: readonly Token[], until: number): Promise<Token[]>;
 
   /**
    * Tasks whose claim lapsed are queued again, `alone`, without the attempt being counted; one that was asked to
@@ -103,6 +103,9 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** Proves a claim. What it is, its store decides; numbers are cheaper to look up than texts. */
+export type Token = string | number;
+
 export interface Enqueued {
   readonly task: Task;
   readonly replayed: boolean;
@@ -135,12 +138,12 @@ export interface Want {
 
 /** A task taken by a dispatcher, with the proof that it is still ours. */
 export interface Claim {
-  readonly token: string;
+  readonly token: Token;
   readonly task: Task;
 }
 
 export type Settlement =
-  & { readonly token: string }
+  & { readonly token: Token }
   & (
     | { readonly to: "succeeded"; readonly result: string | undefined }
     | { readonly to: "failed"; readonly error: TaskError; readonly crashes: number }
@@ -158,7 +161,7 @@ export type Settlement =
   );
 
 export interface Report {
-  readonly token: string;
+  readonly token: Token;
   readonly progress?: Progress;
   readonly log?: readonly LogLine[];
 }

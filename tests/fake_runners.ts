@@ -1,11 +1,11 @@
 import type { Ear, Failure, Outcome, Runners } from "../queue/outcome.ts";
-import type { Claim, Want } from "../queue/store.ts";
+import type { Claim, Token, Want } from "../queue/store.ts";
 
 /** Runners in name only: the test says what comes of each claim. */
 export class FakeRunners implements Runners {
   readonly claims: Claim[] = [];
   readonly stopped: string[] = [];
-  readonly abandoned: string[] = [];
+  readonly abandoned: Token[] = [];
   readonly most: number;
   ear!: Ear;
   closed = false;
@@ -20,10 +20,10 @@ export class FakeRunners implements Runners {
   start(claims: readonly Claim[]): void {
     this.claims.push(...claims);
   }
-  stop(token: string, reason: string): void {
+  stop(token: Token, reason: string): void {
     this.stopped.push(`${this.#of(token)?.task.id} ${reason}`);
   }
-  abandon(token: string): void {
+  abandon(token: Token): void {
     this.abandoned.push(token);
   }
   connect(ear: Ear): void {
@@ -41,7 +41,7 @@ export class FakeRunners implements Runners {
     }
     this.ear.outcomes(outcomes);
   }
-  succeed(id: string, result = "1"): string {
+  succeed(id: string, result = "1"): Token {
     const { token } = this.claim(id);
     this.tell({ token, as: "succeeded", result });
     return token;
@@ -53,7 +53,7 @@ export class FakeRunners implements Runners {
   claim(id: string): Claim {
     return this.claims.find(({ task }) => task.id === id)!;
   }
-  #of(token: string): Claim | undefined {
+  #of(token: Token): Claim | undefined {
     return this.claims.find((claim) => claim.token === token);
   }
 }

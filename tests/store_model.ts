@@ -6,7 +6,7 @@ import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
 import { IdConflict, WrongStatus } from "../queue/errors.ts";
 import { lapsed, settled, stopped } from "../queue/settled.ts";
-import type { Claim, Settlement, Store } from "../queue/store.ts";
+import type { Claim, Settlement, Store, Token } from "../queue/store.ts";
 import * as transition from "../queue/task.ts";
 import { type Status, type Task } from "../queue/task.ts";
 import { type Command, command } from "./store_commands.ts";
@@ -20,7 +20,7 @@ interface Row {
   order: number;
   /** The latest claim of it, among all. */
   claimed: number;
-  token?: string;
+  token?: Token;
   until: number;
 }
 
@@ -230,11 +230,11 @@ class Run {
     return this.#rows.find(({ task }) => task.owner === owner && task.id === id);
   }
 
-  #token(claim: number): string {
+  #token(claim: number): Token {
     return this.#claims.at(-1 - claim)?.token ?? "none";
   }
 
-  #running(token: string): Row | undefined {
+  #running(token: Token): Row | undefined {
     return this.#rows.find((row) => row.token === token);
   }
 }

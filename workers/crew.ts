@@ -1,6 +1,6 @@
 /** The runners of one type: where a task is placed, and what it means when something dies. */
 import type { Failure, Outcome, StopReason } from "../queue/outcome.ts";
-import type { Claim, Report as TaskReport, Want } from "../queue/store.ts";
+import type { Claim, Report as TaskReport, Token, Want } from "../queue/store.ts";
 import type { TaskDefinition } from "../tasks/mod.ts";
 import { Breaker } from "./breaker.ts";
 import type { Innocence, Report } from "./messages.ts";
@@ -56,7 +56,7 @@ let lastKey = 0;
 export class Crew {
   readonly breaker = new Breaker();
   readonly #runners = new Set<Runner>();
-  readonly #places = new Map<string, { runner: Runner; key: number }>();
+  readonly #places = new Map<Token, { runner: Runner; key: number }>();
   readonly #options: CrewOptions;
   readonly #flood: number;
   #running = 0;
@@ -95,7 +95,7 @@ export class Crew {
     runner.wall.send(["run", key, task.id, task.attempt, task.timeout, task.input]);
   }
 
-  stop(token: string, reason: StopReason): void {
+  stop(token: Token, reason: StopReason): void {
     const place = this.#places.get(token);
     if (!place) return;
     const { runner, key } = place;
@@ -104,7 +104,7 @@ export class Crew {
   }
 
   /** Its outcome is told to nobody who would listen: the claim is no longer held. */
-  abandon(token: string): void {
+  abandon(token: Token): void {
     const place = this.#places.get(token);
     place?.runner.wall.send(["abandon", place.key]);
   }
@@ -285,7 +285,7 @@ export class Crew {
   }
 }
 
-function taskReport(token: string, report: Extract<Report, ["progress" | "log", ...unknown[]]>): TaskReport {
+function taskReport(token: Token, report: Extract<Report, ["progress" | "log", ...unknown[]]>): TaskReport {
   if (report[0] === "log") return { token, log: [{ at: Date.now(), level: report[2], message: report[3] }] };
   const [, , current, total, message] = report;
   return {

@@ -3,7 +3,7 @@
  * executable, ends them when they are idle or old, and kills them when they do not obey.
  */
 import type { Ear, Runners, StopReason } from "../queue/outcome.ts";
-import type { Claim, Want } from "../queue/store.ts";
+import type { Claim, Token, Want } from "../queue/store.ts";
 import type { Registry } from "../tasks/lib/registry.ts";
 import type { TaskDefinition } from "../tasks/mod.ts";
 import { Crew } from "./crew.ts";
@@ -40,7 +40,7 @@ export class Supervisor implements Runners {
   /** Which crew has a claim. */
   readonly #options: SupervisorOptions;
   readonly #timer: ReturnType<typeof setInterval>;
-  #tokens = new Map<string, Crew>();
+  #tokens = new Map<Token, Crew>();
   #ear!: Ear;
   /** Runners that have not died yet, and who waits for their end. */
   #walls = 0;
@@ -78,11 +78,11 @@ export class Supervisor implements Runners {
     }
   }
 
-  stop(token: string, reason: StopReason): void {
+  stop(token: Token, reason: StopReason): void {
     this.#tokens.get(token)?.stop(token, reason);
   }
 
-  abandon(token: string): void {
+  abandon(token: Token): void {
     this.#tokens.get(token)?.abandon(token);
   }
 

@@ -1,4 +1,5 @@
 /** What is made of what a runner says, or of its death. Pure. */
+import type { Token } from "../queue/store.ts";
 import type { Failure, Outcome, StopReason } from "../queue/outcome.ts";
 import type { Innocence } from "./messages.ts";
 
@@ -6,7 +7,7 @@ type OnCrash = "retry" | "fail";
 
 /** @param asked what the run was told to stop for: nobody else may say that it was stopped */
 export function failed(
-  token: string,
+  token: Token,
   failure: Failure,
   asked: StopReason | undefined,
   onCrash: OnCrash,
@@ -24,12 +25,12 @@ export function failed(
 }
 
 /** It runs again without paying, unless it had begun and must never be done twice by guess. */
-export function released(token: string, as: Innocence, onCrash: OnCrash): Outcome {
+export function released(token: Token, as: Innocence, onCrash: OnCrash): Outcome {
   if (onCrash === "fail" && as !== "unstarted") return unknown(token);
   return { token, as: "released", alone: as === "suspect" };
 }
 
-function unknown(token: string): Outcome {
+function unknown(token: Token): Outcome {
   const message = "Its worker ended; whether the work was done is unknown.";
   return { token, as: "failed", failure: { code: "outcome_unknown", message, retryable: false } };
 }

@@ -1,3 +1,4 @@
+import type { Token } from "../store.ts";
 import { sizeOf, type Status, type Task } from "../task.ts";
 import type { Indexed } from "./heap.ts";
 import type { LastLines } from "./last_lines.ts";
@@ -11,7 +12,7 @@ export interface Entry extends Indexed {
   /** Grows with everything that is queued: the order among equals in priority. */
   order: number;
   /** While it runs. */
-  claim: { readonly token: string; until: number } | undefined;
+  claim: { readonly token: Token; until: number } | undefined;
   logs: LastLines | undefined;
   /** The listing's lists of its owner and type. */
   readonly lists: Lists;

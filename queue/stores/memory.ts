@@ -124,7 +124,7 @@ class MemoryStore implements contract.Store {
     return claims;
   }
 
-  async renew(tokens: readonly string[], until: number): Promise<string[]> {
+  async renew(tokens: readonly contract.Token[], until: number): Promise<contract.Token[]> {
     return tokens.filter((token) => {
       const claim = this.#running.get(token)?.claim;
       if (claim !== undefined) claim.until = until;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Hono } from "hono";
 import { uuidv7 } from "uuidv7";
 import { z } from "zod";
-import type { Store, StoreOptions } from "../../queue/store.ts";
+import type { Store, StoreOptions, Token } from "../../queue/store.ts";
 import { createMemoryStore } from "../../queue/stores/memory.ts";
 import { type AppDeps, createApp } from "../../routes/app.ts";
 import { PROBLEMS } from "../../routes/problem.ts";
@@ -110,7 +110,7 @@ export async function isProblem(answer: Response, code: keyof typeof PROBLEMS): 
 }
 
 /** Takes the one queued task, as a dispatcher would. */
-export async function claim(store: Store, type = "any"): Promise<string> {
+export async function claim(store: Store, type = "any"): Promise<Token> {
   const [claimed] = await store.claim([{ type, alone: false, limit: 1 }], Number.MAX_SAFE_INTEGER);
   return claimed!.token;
 }
