@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { AppDeps } from "./deps.ts";
 import { mountHealth } from "./health.ts";
+import { namesHost } from "./host.ts";
 import { mountList } from "./list.ts";
 import { Problem, problemResponse, requestIdOf } from "./problem.ts";
 import { mountStats } from "./stats.ts";
@@ -38,7 +39,16 @@ export function createApp(given: AppDeps): Hono {
     return problemResponse(new Problem("internal-error"), c.req.raw, requestId);
   });
 
+  // In front of the router, as the router already goes by what a bad host has made of the path.
+  const { fetch } = app;
+  app.fetch = (request, env, context) => {
+    return namesHost(request) ? fetch(request, env, context) : badHost(request);
+  };
   return app;
+}
+
+function badHost(request: Request): Response {
+  return problemResponse(new Problem("bad-request", "The host is not a name or address."), request);
 }
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];

@@ -10,8 +10,14 @@ const SMALL = 64 * 1024;
  */
 const ARRIVED = 3;
 
-/** Stalls are noticed at the first sweep past the deadline, so at most a quarter late. */
-const SWEEPS = 4;
+/** Stalls are noticed at the first sweep past the deadline, so at most a twentieth late. */
+const SWEEPS = 20;
+
+/**
+ * For a body that was begun as a stream and is not read to its end. Deno says it by itself of the others, and then
+ * it would be said twice.
+ */
+const CLOSE = { connection: "close" };
 
 const MEDIA_TYPE =
   /^application\/(?:[\w.!#$&^-]+\+)?json\s*(?:;\s*charset\s*=\s*(?:"utf-8"|utf-8)\s*)?;?\s*$/i;
@@ -21,6 +27,8 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 interface Read {
   readonly since: number;
+  /** Of the answer where nothing comes. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly giveUp: (reason: Problem) => void;
 }
 
@@ -57,10 +65,10 @@ export class BodyReader {
     let size = 0;
     try {
       while (true) {
-        const { done, value } = await this.#await(reader.read());
+        const { done, value } = await this.#await(reader.read(), CLOSE);
         if (done) return join(chunks, size);
         size += value.length;
-        if (size > this.limits.body) throw this.#tooLarge();
+        if (size > this.limits.body) throw this.#tooLarge(CLOSE);
         chunks.push(value);
       }
     } catch (error) {
@@ -70,22 +78,22 @@ export class BodyReader {
   }
 
   /** The outcome of a read, unless nothing comes in time. */
-  async #await<T>(reading: Promise<T>): Promise<T> {
+  async #await<T>(reading: Promise<T>, headers?: Read["headers"]): Promise<T> {
     let arrived = false;
     const arrive = () => void (arrived = true);
     reading.then(arrive, arrive);
     for (let turn = 0; turn < ARRIVED && !arrived; turn++) await undefined;
     try {
-      return arrived ? await reading : await this.#watch(reading);
+      return arrived ? await reading : await this.#watch(reading, headers);
     } catch (error) {
       if (error instanceof Problem) throw error;
       throw new Problem("malformed-json", "The body could not be read to its end.");
     }
   }
 
-  #watch<T>(reading: Promise<T>): Promise<T> {
+  #watch<T>(reading: Promise<T>, headers: Read["headers"]): Promise<T> {
     return new Promise((resolve, reject) => {
-      const read: Read = { since: this.#sweeps, giveUp: reject };
+      const read: Read = { since: this.#sweeps, headers, giveUp: reject };
       this.#reads.add(read);
       this.#sweeper ??= setInterval(() => this.#sweep(), this.limits.bodyTimeout / SWEEPS);
       reading.then(resolve, reject).finally(() => this.#end(read));
@@ -97,8 +105,8 @@ export class BodyReader {
     for (const read of this.#reads) {
       if (this.#sweeps - read.since <= SWEEPS) break;
       this.#end(read);
-      const detail = `Nothing came for ${this.limits.bodyTimeout} ms.`;
-      read.giveUp(new Problem("request-timeout", detail, { headers: { connection: "close" } }));
+      const detail = `The body, or more of it, did not come within ${this.limits.bodyTimeout} ms.`;
+      read.giveUp(new Problem("request-timeout", detail, { headers: read.headers }));
     }
   }
 
@@ -109,8 +117,8 @@ export class BodyReader {
     this.#sweeper = undefined;
   }
 
-  #tooLarge(): Problem {
-    return new Problem("body-too-large", `At most ${this.limits.body} bytes are accepted.`);
+  #tooLarge(headers?: Read["headers"]): Problem {
+    return new Problem("body-too-large", `At most ${this.limits.body} bytes are accepted.`, { headers });
   }
 }
 

@@ -77,6 +77,8 @@ interface Issue {
   readonly message: string;
   readonly code?: string;
   readonly keys?: readonly string[];
+  /** Of `invalid_key`: what is wrong with the key. */
+  readonly issues?: readonly { readonly message: string }[];
 }
 
 /** What a schema found, as problem details. @param base where in the body the schema was applied */
@@ -90,7 +92,8 @@ export function flawsOf(issues: readonly Issue[], base: readonly string[] = []):
         flaws.push({ pointer: pointer([...path, key]), detail: "is not a known field" });
       }
     } else {
-      const detail = issue.message.toWellFormed();
+      const inner = issue.code === "invalid_key" ? issue.issues?.[0] : undefined;
+      const detail = (inner ?? issue).message.toWellFormed();
       flaws.push({
         pointer: pointer(path),
         detail: detail.length > MAX_DETAIL ? `${detail.slice(0, MAX_DETAIL)}…` : detail,

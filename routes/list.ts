@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Hono } from "hono";
-import type { ListQuery } from "../queue/store.ts";
+import type { ListQuery, Store } from "../queue/store.ts";
 import { type Status, STATUSES } from "../queue/task.ts";
 import { type AppDeps, OWNER } from "./deps.ts";
 import { Problem } from "./problem.ts";
@@ -10,6 +10,8 @@ import { instant } from "./submission.ts";
 
 const PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 200;
+/** Characters of rendered tasks past which a page ends early. */
+const PAGE_BUDGET = 4 * 1024 * 1024;
 /** Values of one repeated parameter; more is no filter that anybody means. */
 const MAX_VALUES = 100;
 
@@ -19,14 +21,14 @@ const PARAMETERS = new Set([...REPEATABLE, "createdAfter", "createdBefore", "pag
 /** `GET /v1/tasks`: a page of tasks, newest first. */
 export function mountList(app: Hono, { store }: AppDeps): void {
   app.get("/v1/tasks", async (c) => {
-    const parameters = new URL(c.req.url).searchParams;
+    const parameters = queryOf(c.req.url);
     const query = parseQuery(parameters);
     const filter = fingerprint(query);
     const token = parameters.get("pageToken");
     const cursor = token === null ? undefined : openToken(token, filter);
 
-    const page = await store.list(OWNER, { ...query, cursor });
-    const tasks = `{"tasks":[${page.tasks.map(renderTask).join(",")}]`;
+    const page = await pageWithin(PAGE_BUDGET, store, { ...query, cursor });
+    const tasks = `{"tasks":[${page.texts.join(",")}]`;
     const headers = { "cache-control": "private, no-cache" };
     if (page.cursor === undefined) return reply(200, `${tasks}}`, headers);
     const next = sealToken(page.cursor, filter);
@@ -34,6 +36,32 @@ export function mountList(app: Hono, { store }: AppDeps): void {
     const link = `</v1/tasks?${parameters}>; rel="next"`;
     return reply(200, `${tasks},"nextPageToken":"${next}"}`, { ...headers, link });
   });
+}
+
+/** Taken from the text: to parse the whole URL would cost more and can fail. */
+function queryOf(url: string): URLSearchParams {
+  const at = url.indexOf("?");
+  return new URLSearchParams(at < 0 ? "" : url.slice(at + 1));
+}
+
+/**
+ * A page of as many tasks as the budget allows, and one at least. Where it does not allow all of them the store is
+ * asked again for fewer, so that the cursor goes on right behind the last one.
+ */
+async function pageWithin(budget: number, store: Store, query: ListQuery) {
+  for (let limit = query.limit;;) {
+    const { tasks, cursor } = await store.list(OWNER, { ...query, limit });
+    const texts: string[] = [];
+    let size = 0;
+    for (const task of tasks) {
+      const text = renderTask(task);
+      size += text.length;
+      if (size > budget && texts.length > 0) break;
+      texts.push(text);
+    }
+    if (texts.length === tasks.length) return { texts, cursor };
+    limit = texts.length;
+  }
 }
 
 type Query = Omit<ListQuery, "cursor">;

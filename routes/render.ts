@@ -31,9 +31,12 @@ export function renderLogs(lines: readonly LogLine[]): string {
   });
 }
 
-/** A weak one: two answers of the same version may differ in their order of keys. */
+/**
+ * A weak one: two answers of the same version may differ in their order of keys. With the time of creation, as
+ * versions begin anew where an id is used again after a DELETE.
+ */
 export function etagOf(task: Task): string {
-  return `W/"${task.version}"`;
+  return `W/"${task.createdAt.toString(36)}-${task.version}"`;
 }
 
 /** Seconds after which to look again, as a header; nothing for a finished task. */

@@ -58,6 +58,27 @@ const envelope = z.strictObject({
   metadata: metadata.optional(),
 });
 
+/**
+ * What tasks of the type are made by.
+ *
+ * @param pointer where in the body the type stands, if there
+ * @throws {Problem} where they cannot run now
+ */
+export function definitionOf(registry: Registry, type: string, pointer?: string): TaskDefinition {
+  const entry = registry.get(type);
+  if (entry === undefined) {
+    const detail = "is not a known task type; GET /v1/types lists them";
+    throw new Problem("unknown-task-type", undefined, {
+      errors: pointer ? [{ pointer, detail }] : undefined,
+    });
+  }
+  if (entry.definition === undefined || entry.unavailable !== undefined) {
+    const headers = { "retry-after": String(RETRY_AFTER.unavailable) };
+    throw new Problem("type-unavailable", entry.unavailable, { headers });
+  }
+  return entry.definition;
+}
+
 /** Turns bodies into tasks: for each all that can be wrong with it is found here, before the store sees it. */
 export class Submissions {
   constructor(
@@ -78,7 +99,7 @@ export class Submissions {
       throw invalid("#/delay", "must not be combined with runAt");
     }
 
-    const definition = this.#definition(type);
+    const definition = definitionOf(this.registry, type, "#/type");
     // Before the schema sees it: it is stored as it was sent, whatever a transform does to it.
     const text = JSON.stringify(input);
     await this.#check(definition, input);
@@ -94,19 +115,6 @@ export class Submissions {
       timeout: timeout ?? definition.timeout,
       runAt: start !== undefined && start > this.now() ? start : undefined,
     };
-  }
-
-  #definition(type: string): TaskDefinition {
-    const entry = this.registry.get(type);
-    if (entry === undefined) {
-      const errors = [{ pointer: "#/type", detail: "is not a known task type; GET /v1/types lists them" }];
-      throw new Problem("unknown-task-type", undefined, { errors });
-    }
-    if (entry.definition === undefined || entry.unavailable !== undefined) {
-      const headers = { "retry-after": String(RETRY_AFTER.unavailable) };
-      throw new Problem("type-unavailable", entry.unavailable, { headers });
-    }
-    return entry.definition;
   }
 
   async #check(definition: TaskDefinition, input: unknown): Promise<void> {

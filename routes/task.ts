@@ -4,13 +4,13 @@ import { type AppDeps, OWNER } from "./deps.ts";
 import { Problem } from "./problem.ts";
 import { etagOf, renderLogs, renderTask, retryAfter } from "./render.ts";
 import { reply, replyEmpty } from "./reply.ts";
-import { taskId } from "./submission.ts";
+import { definitionOf, taskId } from "./submission.ts";
 import { refuseWhileDraining } from "./tasks.ts";
 
 const PRIVATE = { "cache-control": "private, no-cache" };
 
 /** `/v1/tasks/{id}` and what can be read of a task or done to it. */
-export function mountTask(app: Hono, { store, health, now }: AppDeps): void {
+export function mountTask(app: Hono, { store, registry, health, now }: AppDeps): void {
   app.get("/v1/tasks/:id", async (c) => {
     const task = await found(c, (id) => store.get(OWNER, id));
     const etag = etagOf(task);
@@ -36,6 +36,8 @@ export function mountTask(app: Hono, { store, health, now }: AppDeps): void {
 
   app.post("/v1/tasks/:id/retry", async (c) => {
     refuseWhileDraining(health);
+    // The type may have gone since: the task would wait for ever.
+    definitionOf(registry, (await found(c, (id) => store.get(OWNER, id))).type);
     const task = await found(c, (id) => store.retry(OWNER, id));
     return reply(202, renderTask(task), { location: `/v1/tasks/${task.id}`, ...retryAfter(task, now()) });
   });

@@ -11,7 +11,8 @@ export function asProblem(error: unknown): Problem | undefined {
   }
   if (error instanceof IdConflict) {
     const errors = [{ pointer: "#/id", detail: "is in use by a task of other type, input or metadata" }];
-    return new Problem("unique-conflict", undefined, { errors });
+    const detail = "They are compared as JSON text: the same in another order of keys is other content.";
+    return new Problem("unique-conflict", detail, { errors });
   }
   if (error instanceof WrongStatus) {
     return new Problem(error.finished ? "task-already-finished" : "task-not-finished");

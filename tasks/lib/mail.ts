@@ -18,6 +18,9 @@ const NO_LINE = "must be one line of text, without control characters";
 /** `=?utf-8?q?a=0D=0Ab?=` would be passed on as it is, and be a line break to whoever decodes it. */
 const ENCODED_WORD = /=\?[^?]*\?[bq]\?/i;
 const NO_TEXT = "must be text as it is to be read: =?…?= is written by Errand, where it is needed";
+/** They show what follows backwards: `moc.elpmaxe` would be read as another name than the one that was sent. */
+const BIDI = /[\u202a-\u202e\u2066-\u2069]/;
+const NO_BIDI = "must not hold characters that override the direction of text";
 const line = (max: number) =>
   z.string().max(max).regex(LINE, NO_LINE).refine((text) => !ENCODED_WORD.test(text), NO_TEXT);
 
@@ -43,6 +46,7 @@ function readMailbox(given: string | { name?: string | undefined; address: strin
 }
 
 function withAddress(name: string, text: string): Mailbox | string {
+  if (BIDI.test(name)) return NO_BIDI;
   const at = text.lastIndexOf("@");
   const local = text.slice(0, Math.max(at, 0));
   const domain = asciiDomain(text.slice(at + 1));
@@ -98,6 +102,12 @@ const headerName = z.string().max(76)
   .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, "must be the name of a header")
   .refine((name) => !RESERVED.test(name), "is written by Errand and cannot be given");
 
+/** Names of headers are the same in either case: which one a mail program goes by would be chance. */
+function distinct(headers: Readonly<Record<string, string>>): boolean {
+  const names = Object.keys(headers);
+  return new Set(names.map((name) => name.toLowerCase())).size === names.length;
+}
+
 const attachment = z.strictObject({
   filename: line(255)
     .regex(/^[^/\\]+$/, "must be a file name without a path")
@@ -121,7 +131,8 @@ export const mail = z.strictObject({
   text: z.string().max(TEXT_MAX).optional(),
   html: z.string().max(TEXT_MAX).optional(),
   headers: z.record(headerName, line(900).trim().min(1)).default({})
-    .refine((headers) => Object.keys(headers).length <= 50, "must be 50 headers at most"),
+    .refine((headers) => Object.keys(headers).length <= 50, "must be 50 headers at most")
+    .refine(distinct, "must not have names that differ in upper and lower case only"),
   attachments: z.array(attachment).max(50).default([]),
 }).superRefine(({ to, cc, bcc, text, html, attachments }, { addIssue }) => {
   const issue = (path: string, message: string) => addIssue({ code: "custom", path: [path], message });

@@ -87,6 +87,7 @@ Deno.test("a client's own id makes a repeat a replay, and other content a confli
   assert.equal((await second.json()).id, ID);
   const conflict = await isProblem(await post(app, { ...task, input: { a: 2 } }), "unique-conflict");
   assert.equal(conflict.errors?.[0]?.pointer, "#/id");
+  assert.match(conflict.detail!, /order of keys/);
 });
 
 Deno.test("a replay of a finished task says nothing of looking again", async () => {
@@ -160,6 +161,14 @@ Deno.test("a wrong input is a 422 with a pointer for each place, at most fifty",
   assert.deepEqual(errors?.map(({ pointer }) => pointer), ["#/input/to/1", "#/input/subject"]);
   const many = await post(app, { type: "send-email", input: { to: Array(300).fill("b"), subject: "" } });
   assert.equal((await isProblem(many, "validation-failed")).errors?.length, 50);
+});
+
+Deno.test("a wrong name in a record is explained by its own schema", async () => {
+  const input = z.record(z.string().regex(/^x-/, "must begin with x-"), z.string());
+  const { app } = bench({ types: [typeOf("record", defineTask({ input, run: () => 1 }))] });
+  const answer = await post(app, { type: "record", input: { "x-a": "", b: "" } });
+  const { errors } = await isProblem(answer, "validation-failed");
+  assert.deepEqual(errors, [{ pointer: "#/input/b", detail: "must begin with x-" }]);
 });
 
 Deno.test("a schema that needs await is awaited", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Hono } from "hono";
-import { bench, isProblem, submit, type TaskBody } from "./support.ts";
+import { bench, claim, isProblem, submit, type TaskBody } from "./support.ts";
 
 interface List {
   readonly tasks: TaskBody[];
@@ -117,6 +117,27 @@ Deno.test("a page token is good for its own filter only", async () => {
   const changed = token!.slice(0, -1) + (token!.endsWith("A") ? "B" : "A");
   const query = `type=any&type=send-email&pageToken=${changed}`;
   await isProblem(await app.request(`/v1/tasks?${query}`), "validation-failed");
+});
+
+Deno.test("a page ends early where its results are large, and the next one goes on right behind it", async () => {
+  const { app, store } = bench();
+  const ids = await many(app, 11);
+  // One is larger than a page may be.
+  for (let turn = 0; turn < ids.length; turn++) {
+    const result = JSON.stringify("x".repeat(turn === 5 ? 6e6 : 1e6));
+    await store.settle([{ token: await claim(store), to: "succeeded", result }]);
+  }
+  const seen: string[] = [];
+  const sizes: number[] = [];
+  let query: string | undefined = "?pageSize=9";
+  while (query !== undefined) {
+    const { tasks, nextPageToken } = await list(app, query);
+    seen.push(...tasks.map(({ id }) => id));
+    sizes.push(tasks.length);
+    query = nextPageToken && `?pageSize=9&pageToken=${nextPageToken}`;
+  }
+  assert.deepEqual(seen, ids.reverse());
+  assert.deepEqual(sizes, [4, 1, 1, 4, 1]);
 });
 
 Deno.test("whatever the query, the answer is a list or a 422", async () => {

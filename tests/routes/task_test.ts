@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { bench, claim, isProblem, submit } from "./support.ts";
+import { ANY, bench, claim, isProblem, submit, typeOf } from "./support.ts";
 
 const NOBODY = "00000000-0000-0000-0000-000000000000";
+const ID = "0198c1d2-0000-7000-8000-0123456789ab";
 const ERROR = {
   code: "handler_error",
   message: "no",
@@ -10,12 +11,15 @@ const ERROR = {
   at: Date.UTC(2030, 0, 1),
 };
 
+/** Of the version of a task that was created when the clock of the bench starts. */
+const tag = (version: number) => `"${Date.UTC(2030, 0, 1).toString(36)}-${version}"`;
+
 Deno.test("a task is read with its version as a weak ETag", async () => {
   const { app } = bench();
   const task = await submit(app);
   const answer = await app.request(task.links.self!);
   assert.equal(answer.status, 200);
-  assert.equal(answer.headers.get("etag"), 'W/"1"');
+  assert.equal(answer.headers.get("etag"), `W/${tag(1)}`);
   assert.equal(answer.headers.get("cache-control"), "private, no-cache");
   assert.equal(answer.headers.get("retry-after"), "1");
   assert.deepEqual(await answer.json(), task);
@@ -24,16 +28,27 @@ Deno.test("a task is read with its version as a weak ETag", async () => {
 Deno.test("If-None-Match is compared weakly, and its 304 keeps Retry-After", async () => {
   const { app } = bench();
   const { links } = await submit(app);
-  for (const tags of ['W/"1"', '"1"', "*", '"7", W/"1"']) {
+  for (const tags of [`W/${tag(1)}`, tag(1), "*", `"7", W/${tag(1)}`]) {
     const answer = await app.request(links.self!, { headers: { "if-none-match": tags } });
     assert.equal(answer.status, 304, tags);
     assert.equal(answer.headers.get("retry-after"), "1");
-    assert.equal(answer.headers.get("etag"), 'W/"1"');
+    assert.equal(answer.headers.get("etag"), `W/${tag(1)}`);
     assert.equal(await answer.text(), "");
   }
-  for (const tags of ['W/"2"', "1", "", "garbage\t,,"]) {
+  for (const tags of [`W/${tag(2)}`, 'W/"1"', "1", "", "garbage\t,,"]) {
     assert.equal((await app.request(links.self!, { headers: { "if-none-match": tags } })).status, 200, tags);
   }
+});
+
+Deno.test("a tag of a task that was deleted is not the tag of the next one with its id", async () => {
+  const { app, pass } = bench();
+  const { links } = await submit(app, { id: ID });
+  const etag = (await app.request(links.self!)).headers.get("etag")!;
+  await app.request(links.cancel!, { method: "POST" });
+  await app.request(links.self!, { method: "DELETE" });
+  pass(1);
+  assert.equal((await submit(app, { id: ID })).version, 1);
+  assert.equal((await app.request(links.self!, { headers: { "if-none-match": etag } })).status, 200);
 });
 
 Deno.test("a succeeded task shows its result as JSON, and the result can be had alone", async () => {
@@ -132,6 +147,20 @@ Deno.test("retry queues a failed task anew, and no other", async () => {
   await isProblem(await retry(task.links.retry!), "task-already-finished");
 });
 
+Deno.test("retry of a task whose type is gone or cannot run now is refused as its POST would be", async () => {
+  const registry = new Map([typeOf("any", ANY)]);
+  const { app } = bench({ registry });
+  const { links } = await submit(app);
+  await app.request(links.cancel!, { method: "POST" });
+  registry.set(...typeOf("any", undefined, "has a syntax error"));
+  const answer = await app.request(links.retry!, { method: "POST" });
+  assert.equal(answer.headers.get("retry-after"), "60");
+  assert.equal((await isProblem(answer, "type-unavailable")).detail, "has a syntax error");
+  registry.delete("any");
+  await isProblem(await app.request(links.retry!, { method: "POST" }), "unknown-task-type");
+  assert.equal((await (await app.request(links.self!)).json()).status, "cancelled");
+});
+
 Deno.test("DELETE forgets a finished task, and refuses an unfinished one", async () => {
   const { app } = bench();
   const { links } = await submit(app);
@@ -171,7 +200,7 @@ for (const [method, path] of VERBS) {
 
 Deno.test("another owner's task is byte for byte one that never was", async () => {
   const { app, store } = bench();
-  const id = "0198c1d2-0000-7000-8000-0123456789ab";
+  const id = ID;
   const read = async () =>
     await (await app.request(`/v1/tasks/${id}`, { headers: { "x-request-id": "r" } })).text();
   const before = await read();

@@ -47,7 +47,7 @@ async function readAnswer(socket: Deno.Conn): Promise<Answer> {
     const length = /content-length: (\d+)/i.exec(text)?.[1];
     const body = text.split("\r\n\r\n")[1];
     if (count === null || (body !== undefined && body.length >= Number(length ?? 0))) {
-      return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? 0), text };
+      return { status: Number(/^HTTP\/1\.[01] (\d+)/.exec(text)?.[1] ?? 0), text };
     }
   }
 }
@@ -78,9 +78,20 @@ Deno.test("a body that stalls is given up with 408, declared, chunked or large",
       const { status, text } = await talk([...POST, framing], [start]);
       assert.equal(status, 408, framing);
       assert.match(text, /request-timeout/);
-      assert.match(text, /connection: close/i);
+      assert.equal(text.match(/connection: close/gi)?.length, 1, framing);
     }
   });
+});
+
+Deno.test("a body that stalls is given up soon after its time", async () => {
+  const { app } = bench({ limits: { bodyTimeout: 1000 } });
+  const body = new ReadableStream<Uint8Array>();
+  const headers = { "content-type": "application/json" };
+  const start = performance.now();
+  const answer = await app.request("/v1/tasks", { method: "POST", headers, body });
+  const took = performance.now() - start;
+  assert.equal(answer.status, 408);
+  assert.ok(took > 990 && took < 1200, `${took} ms`);
 });
 
 Deno.test("stalled bodies do not keep others waiting", async () => {
@@ -96,7 +107,11 @@ Deno.test("a body over the limit is a 413 before all of it was sent", async () =
   await serving({ limits: { body: 1000 } }, async (talk) => {
     assert.equal((await talk([...POST, "Content-Length: 1000000000"], ["{"])).status, 413);
     const endless = Array.from({ length: 50 }, () => chunk(" ".repeat(1000)));
-    assert.equal((await talk([...POST, "Transfer-Encoding: chunked"], endless)).status, 413);
+    for (const framing of ["Transfer-Encoding: chunked", "Content-Length: 1000000000"]) {
+      const { status, text } = await talk([...POST, framing], endless);
+      assert.equal(status, 413);
+      assert.equal(text.match(/connection: close/gi)?.length, 1, framing);
+    }
   });
 });
 
@@ -125,6 +140,24 @@ Deno.test("what follows a body shorter than it says is not part of the task", as
     const { status } = await talk([...POST, `Content-Length: ${TASK.length}`], [TASK + "trailing"]);
     assert.equal(status, 202);
     assert.equal((await store.list("", { limit: 10 })).tasks.length, 1);
+  });
+});
+
+Deno.test("a host that is none is a 400, whatever it would make of the path", async () => {
+  await serving({}, async (talk, { logged }) => {
+    const get = (target: string, host: string) => talk([`GET ${target} HTTP/1.1`, `Host: ${host}`]);
+    for (const host of ["%zz", "x/livez?", "x/livez#", "a@b", "a b", "x:y", "[::1", "[x]", "é", "x\\y"]) {
+      const { status, text } = await get("/v1/tasks", host);
+      assert.deepEqual([status, /"code":"(.*?)"/.exec(text)?.[1]], [400, "bad-request"], host);
+    }
+    for (const target of ["http://%zz/v1/tasks", "http://x?/v1/tasks", "http://a@b/livez"]) {
+      assert.equal((await get(target, "errand")).status, 400, target);
+    }
+    for (const host of ["errand", "my_host.example.com:8000", "127.0.0.1:80", "[::1]:8000", "[FE80::1]"]) {
+      assert.equal((await get("/v1/tasks?pageSize=1", host)).status, 200, host);
+    }
+    assert.equal((await talk(["GET /livez HTTP/1.0"])).status, 200);
+    assert.deepEqual(logged, []);
   });
 });
 

@@ -101,6 +101,16 @@ const refused: [why: string, path: string, mail: Record<string, unknown>][] = [
     attachments: [file({ content: "A".repeat(6_000_000) }), file({ content: "A".repeat(6_000_000) })],
   }],
   ["51 headers", "headers", { headers: Object.fromEntries(many(51).map((_, n) => [`X-${n}`, "x"])) }],
+  ["a header twice, in other case", "headers", { headers: { "X-A": "1", "x-a": "2" } }],
+  ...["\u202a", "\u202e", "\u2066", "\u2069"].flatMap((mark): [string, string, Record<string, unknown>][] => [
+    [`a name turned around by U+${mark.charCodeAt(0).toString(16)}`, "to", {
+      to: `A${mark} <a@example.com>`,
+    }],
+    [`a quoted one, by U+${mark.charCodeAt(0).toString(16)}`, "cc.0", { cc: [`"${mark}A" <a@example.com>`] }],
+    [`a given one, by U+${mark.charCodeAt(0).toString(16)}`, "from", {
+      from: { name: `A${mark}`, address: "a@example.com" },
+    }],
+  ]),
   ["an empty header", "headers.X-A", { headers: { "X-A": " " } }],
   ["a nodemailer option", "", { ...plain, envelope: { to: ["eve@example.com"] } }],
   ...["X A", "X:A", "", "Ä", "X\t", "(x)"].map((name): [string, string, Record<string, unknown>] => [
