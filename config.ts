@@ -155,7 +155,12 @@ const SETTINGS = {
     size("1KiB", "1TiB"),
   ),
   bodyMax: setting("BODY_MAX", "1MiB", "bytes of a request body at most", size("1KiB", "256MiB")),
-  bodyTimeout: setting("BODY_TIMEOUT", "15s", "a request body must have arrived within", duration("100ms")),
+  bodyTimeout: setting(
+    "BODY_TIMEOUT",
+    "15s",
+    "how long a request body, or a further piece of a large one, may take",
+    duration("100ms"),
+  ),
   jsonDepthMax: setting("JSON_DEPTH_MAX", "64", "levels of nested JSON at most", count(1, 1_000)),
   jsonNodesMax: setting("JSON_NODES_MAX", "10000", "values in one JSON body at most", count(1, 10_000_000)),
   resultMax: setting("RESULT_MAX", "1MiB", "bytes of a task's result at most", size("1KiB", "256MiB")),

@@ -56,7 +56,7 @@ export interface Task {
   readonly maxAttempts: number;
   /** Of one attempt. */
   readonly timeout: number;
-  /** Grows by one with every change, so that it can serve as an `ETag` and an event id. */
+  /** Grows by one with every change, so that it can serve in an `ETag` and as an event id. */
   readonly version: number;
   readonly createdAt: number;
   readonly runAt: number | undefined;
