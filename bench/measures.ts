@@ -94,8 +94,8 @@ export async function latency(): Promise<Row[]> {
     const primes = await Promise.all(
       Array.from({ length: tasks }, () => service.submit("count-primes", { upTo: 1e10 })),
     );
-    // Those that come first run first: as many at once as there are CPUs.
-    const first = primes.slice(0, navigator.hardwareConcurrency);
+    // Those that come first run first: as many at once as the type's concurrency, one less than there are CPUs.
+    const first = primes.slice(0, Math.max(1, navigator.hardwareConcurrency - 1));
     await Promise.all(first.map((task) => service.reached(task.id, "running")));
     busy.push(...await paced(get));
     control.push(...await paced(bare));
