@@ -3,6 +3,7 @@ import type { Hono } from "hono";
 import { fileURLToPath } from "node:url";
 import { uuidv7 } from "uuidv7";
 import type { Config } from "./config.ts";
+import type { Log } from "./queue/log.ts";
 import { Dispatcher } from "./queue/dispatcher.ts";
 import { createMemoryStore } from "./queue/stores/memory.ts";
 import { createApp } from "./routes/app.ts";
@@ -10,12 +11,6 @@ import { loadRegistry } from "./tasks/lib/load.ts";
 import { PROMISES_OFF } from "./workers/in_process.ts";
 import { probe } from "./workers/probe.ts";
 import { Supervisor } from "./workers/supervisor.ts";
-
-export type Log = (
-  level: "debug" | "info" | "warn" | "error",
-  message: string,
-  facts?: Record<string, unknown>,
-) => void;
 
 export interface Errand {
   readonly app: Hono;

@@ -1,5 +1,5 @@
 import { configureSync, getConsoleSink, getLogger, jsonLinesFormatter } from "@logtape/logtape";
-import type { Log } from "./errand.ts";
+import type { Log } from "./queue/log.ts";
 
 const LEVELS = { debug: "debug", info: "info", warn: "warning", error: "error" } as const;
 

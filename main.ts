@@ -3,8 +3,9 @@
  * `deno serve main.ts` serves.
  */
 import { bracketed, type Config, ConfigError, helpText, loadConfig } from "./config.ts";
-import { createErrand, type Errand, type Log } from "./errand.ts";
+import { createErrand, type Errand } from "./errand.ts";
 import { createLog } from "./log.ts";
+import type { Log } from "./queue/log.ts";
 
 /** Responses that are under way get this long after the last task. */
 const LAST_WORDS = 1_000;

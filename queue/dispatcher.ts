@@ -1,4 +1,5 @@
 import { Held } from "./held.ts";
+import type { Log } from "./log.ts";
 import type { Ear, Outcome, Runners } from "./outcome.ts";
 import { afterFailure, type RetryPolicy } from "./retry.ts";
 import type { Report, Settlement, Store } from "./store.ts";
@@ -14,12 +15,7 @@ export interface DispatcherOptions {
   readonly now?: () => number;
   /** In [0, 1). */
   readonly random?: () => number;
-  /** One line for the operator. */
-  readonly log?: (
-    level: "debug" | "info" | "warn" | "error",
-    message: string,
-    facts?: Record<string, unknown>,
-  ) => void;
+  readonly log?: Log;
 }
 
 /** Longest wait for a timer: `setTimeout` beyond 2^31 ms fires at once, and clocks may jump. */
@@ -42,7 +38,7 @@ export class Dispatcher implements Ear {
   readonly #options: DispatcherOptions;
   readonly #now: () => number;
   readonly #random: () => number;
-  readonly #log: NonNullable<DispatcherOptions["log"]>;
+  readonly #log: Log;
   /** The claims that are ours. */
   readonly #held = new Held();
   /** Cancels that were heard of before the claim that they are for had come back. */

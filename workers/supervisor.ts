@@ -2,6 +2,7 @@
  * In the API process: owns the runners of all types. It starts them with a type's first task, from the running
  * executable, ends them when they are idle or old, and kills them when they do not obey.
  */
+import type { Log } from "../queue/log.ts";
 import type { Ear, Runners, StopReason } from "../queue/outcome.ts";
 import type { Claim, Token, Want } from "../queue/store.ts";
 import type { Registry } from "../tasks/lib/registry.ts";
@@ -26,11 +27,7 @@ export interface SupervisorOptions {
   /** Characters of a result at most. */
   readonly resultMax: number;
   readonly nice: number;
-  readonly log?: (
-    level: "debug" | "info" | "warn" | "error",
-    message: string,
-    facts?: Record<string, unknown>,
-  ) => void;
+  readonly log?: Log;
 }
 
 const LOOK_EVERY = 1_000;
