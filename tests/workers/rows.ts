@@ -1,6 +1,6 @@
 /** One row of the table of failures, and what holds in every row. */
 import assert from "node:assert/strict";
-import { pause, type Service, type TaskView, TOLERANCE } from "../service.ts";
+import { alive, pause, type Service, type TaskView, TOLERANCE, until } from "../service.ts";
 
 const CAPACITY_WITHIN = 1_000;
 const GRACE = 5_000;
@@ -20,6 +20,8 @@ export interface Row {
   readonly check?: (task: TaskView) => void;
   /** How often the neighbour may begin anew, whatever it is charged. */
   readonly neighbour?: false;
+  /** What becomes of the runner that it shares with its neighbour. */
+  readonly runner?: "killed" | "kept";
 }
 
 /**
@@ -55,13 +57,18 @@ export async function holds(service: Service, row: Row): Promise<TaskView> {
   assert.equal((await next).status, "succeeded", JSON.stringify((await next).error));
   const room = performance.now() - again;
   assert.ok(room < CAPACITY_WITHIN * TOLERANCE, `room after ${room.toFixed()} ms`);
+  let pid = 0;
   if (neighbour) {
-    const { status, attempt, error } = await service.final(neighbour);
+    const { status, attempt, error, result } = await service.final(neighbour);
     assert.deepEqual({ status, attempt, error }, { status: "succeeded", attempt: 1, error: undefined });
+    pid = (result as { pid: number }).pid;
   }
   const { status, attempt } = await service.final(other);
   assert.deepEqual({ status, attempt }, { status: "succeeded", attempt: 1 });
   await service.calm();
+  assert.ok(!row.runner || pid, "only a neighbour knows the runner");
+  if (row.runner === "killed") await until("the end of the runner", () => !alive(pid));
+  if (row.runner === "kept") assert.ok(alive(pid), "the runner lives");
   await stopWatching();
   const after = await service.get(task.id);
   assert.equal(after.status, task.status, "a final status does not change");

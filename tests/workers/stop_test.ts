@@ -12,15 +12,18 @@ const late = {
 
 Deno.test("what does not end is ended", async (t) => {
   await using service = await Service.start();
+  new Deno.Command("mkfifo", { args: [`${service.dataDir}/fifo`] }).outputSync();
   await table(t, service, [
-    { ...late, way: "endless-loop" },
+    { ...late, way: "endless-loop", runner: "killed" },
     { ...late, way: "endless-loop", attempts: 2, more: { timeout: "300ms", maxAttempts: 2 } },
-    { ...late, way: "regex" },
-    { ...late, way: "microtask-loop" },
-    { ...late, way: "never-settles" },
-    { ...late, way: "atomics-wait" },
-    { ...late, way: "ignores-signal" },
-    { ...late, way: "obeys-signal" },
+    { ...late, way: "wasm-loop", runner: "killed" },
+    { ...late, way: "regex", runner: "killed" },
+    { ...late, way: "microtask-loop", runner: "killed" },
+    { ...late, way: "never-settles", runner: "kept" },
+    { ...late, way: "atomics-wait", runner: "killed" },
+    { ...late, way: "fifo-without-writer", runner: "killed" },
+    { ...late, way: "ignores-signal", runner: "kept" },
+    { ...late, way: "obeys-signal", runner: "kept" },
   ]);
 
   for (const way of ["endless-loop", "ignores-signal"]) {
