@@ -68,7 +68,16 @@ export function bench({ limits, bounds, types = [], waitersOf, ...deps }: Settin
     ...deps,
     store,
     now,
-    limits: { body: 100_000, jsonDepth: 64, jsonNodes: 10_000, bodyTimeout: 15_000, streamsMax: 10, batchBody: 1e7, idempotencyKept: 86_400_000, ...limits },
+    limits: {
+      body: 100_000,
+      jsonDepth: 64,
+      jsonNodes: 10_000,
+      bodyTimeout: 15_000,
+      streamsMax: 10,
+      batchBody: 1e7,
+      idempotencyKept: 86_400_000,
+      ...limits,
+    },
   });
   return { app, store, logged, pass: (milliseconds) => clock += milliseconds };
 }

@@ -35,7 +35,16 @@ Deno.test("If-None-Match is compared weakly, and its 304 keeps Retry-After", asy
     assert.equal(answer.headers.get("etag"), `W/${tag(1)}`);
     assert.equal(await answer.text(), "");
   }
-  const others = [`W/${tag(2)}`, 'W/"1"', "1", "", "garbage\t,,", '"a,*,b"', "*, *", `"${tag(1).slice(1, -1)},"`];
+  const others = [
+    `W/${tag(2)}`,
+    'W/"1"',
+    "1",
+    "",
+    "garbage\t,,",
+    '"a,*,b"',
+    "*, *",
+    `"${tag(1).slice(1, -1)},"`,
+  ];
   for (const tags of others) {
     assert.equal((await app.request(links.self!, { headers: { "if-none-match": tags } })).status, 200, tags);
   }
