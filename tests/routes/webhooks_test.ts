@@ -8,7 +8,6 @@ import { bench, isProblem, post } from "./support.ts";
 
 const SECRET = `whsec_${btoa("0123456789abcdefghijklmn")}`;
 const ALLOWED = { EGRESS_ALLOW: "127.0.0.0/8,::1" };
-const SLEEP = { type: "sleep", input: { ms: 1 } };
 
 interface Received {
   readonly headers: Record<string, string>;
