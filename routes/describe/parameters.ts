@@ -12,8 +12,9 @@ export interface Parameter {
   readonly example?: unknown;
 }
 
-function header(name: string, description: string, schema: Schema, example?: string): Parameter {
-  return { name, in: "header", description, schema, example };
+/** Without an example: `/docs` would send it along with every request that is tried out. */
+function header(name: string, description: string, schema: Schema): Parameter {
+  return { name, in: "header", description, schema };
 }
 
 function query(name: string, description: string, schema: Schema): Parameter {
@@ -45,14 +46,12 @@ export const IDEMPOTENCY_KEY = header(
   "Idempotency-Key",
   "Makes a repeat harmless for 24 hours: the same key with the same body answers the same task. Quoted or bare.",
   { type: "string", minLength: 1, maxLength: 257 },
-  "8e03978e-40d5-43dd-bc93-6894a57f9324",
 );
 
 export const PREFER_WAIT = header(
   "Prefer",
-  "`wait=N` holds the answer back until the end has come, for N seconds and 60 at most (RFC 7240).",
+  "`wait=30` holds the answer back until the end has come, for 30 seconds here and 60 at most (RFC 7240).",
   TEXT,
-  "wait=30",
 );
 
 export const IF_NONE_MATCH = header(
@@ -67,7 +66,7 @@ export const LAST_EVENT_ID = header(
   TEXT,
 );
 
-export const RANGE = header("Range", "A part of the bytes.", TEXT, "bytes=0-1023");
+export const RANGE = header("Range", "A part of the bytes, such as `bytes=0-1023`.", TEXT);
 
 export const IF_RANGE = header("If-Range", "The part only if the `ETag` still holds, else all.", TEXT);
 
@@ -75,9 +74,8 @@ export const TRACEPARENT = header("traceparent", "W3C Trace Context; handed on w
 
 export const CONTENT_DISPOSITION = header(
   "Content-Disposition",
-  "The file's name, for whoever downloads it.",
+  'The file\'s name, for whoever downloads it: `attachment; filename="report.pdf"`.',
   TEXT,
-  'attachment; filename="report.pdf"',
 );
 
 export const TASK_FILTER: readonly Parameter[] = [
