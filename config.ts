@@ -4,7 +4,8 @@
  */
 import { isIP } from "node:net";
 import { resolve } from "node:path";
-import { parseDuration } from "./tasks/mod.ts";
+import { parseRate, type Rate } from "./routes/rate.ts";
+import { parseAllowList, parseDuration } from "./tasks/mod.ts";
 
 /** What values of one sort look like, and how they are read. */
 interface Kind<T> {
@@ -14,9 +15,11 @@ interface Kind<T> {
   parse(text: string, cwd: string): T | undefined;
   /** How a wrong value is shown; needed where it may hold a secret. */
   show?(text: string): string;
+  /** The text of a bare number, where that is not its digits. */
+  write?(value: number): string;
 }
 
-interface Setting<T> {
+export interface Setting<T> {
   readonly name: string;
   /** What holds where the variable is unset, written as one would set it. */
   readonly fallback: string | undefined;
@@ -64,6 +67,7 @@ const size = (least: string, most: string): Kind<number> => ({
 /** Up to 24 days by default: a timer set further ahead would fire at once. */
 const duration = (least: string, most = "24d"): Kind<number> => ({
   expected: `a duration from ${least} to ${most}`,
+  write: (value) => `${value}ms`,
   parse: (text) => within(parseDuration(text), parseDuration(least)!, parseDuration(most)!),
 });
 
@@ -77,14 +81,18 @@ const flag: Kind<boolean> = {
   parse: (text) => text === "true" ? true : text === "false" ? false : undefined,
 };
 
-const folder: Kind<string> = {
+const pathOf = (what: string): Kind<string> => ({
   // Deno's command line, which says what may be read and written, separates paths by commas.
-  expected: "the path of a folder, without a comma",
+  expected: `the path of a ${what}, without a comma`,
   parse(text, cwd) {
     const path = resolve(cwd, text);
     return /[\0,]/.test(path) ? undefined : path;
   },
-};
+});
+
+const folder = pathOf("folder");
+
+const rate: Kind<Rate> = { expected: "a rate such as 100/s, 1000/m, 5000/h or 20000/d", parse: parseRate };
 
 const host: Kind<string> = {
   expected: "a host name or an IP address, without a port",
@@ -123,6 +131,17 @@ const mailbox: Kind<string> = {
   parse: (text) => /^(?:[^\s<>@:/]+@[^\s<>@:/]+|[^<>\p{Cc}]*<[^\s<>@:/]+@[^\s<>@:/]+>)$/u.exec(text)?.[0],
 };
 
+const contact: Kind<string> = {
+  expected: "the URL of a page, or an e-mail address",
+  // It goes into a header, within brackets.
+  parse: (text) => /^(?:https?:\/\/[^\s()\x7f-\u{10ffff}]+|[^\s<>@:/()]+@[^\s<>@:/()]+)$/u.exec(text)?.[0],
+};
+
+const targets: Kind<ReturnType<typeof parseAllowList>> = {
+  expected: "addresses, ranges and host names, such as 10.1.0.0/16,fd00::/8,ci.example.org",
+  parse: parseAllowList,
+};
+
 function setting<T>(name: string, fallback: string, meaning: string, kind: Kind<T>): Setting<T> {
   return { name, fallback, meaning, kind };
 }
@@ -131,16 +150,35 @@ function optional<T>(name: string, meaning: string, kind: Kind<T>): Setting<T | 
   return { name, fallback: undefined, meaning, kind };
 }
 
-const SETTINGS = {
+export const SETTINGS = {
   host: setting("HOST", "127.0.0.1", "address to listen on", host),
   port: setting("PORT", "8000", "port to listen on; 0 takes a free one", count(0, 65_535)),
-  allowAnonymous: setting("ALLOW_ANONYMOUS", "false", "true lets HOST be reached from other machines", flag),
+  apiKeysFile: optional("API_KEYS_FILE", "keys of callers; without it everybody may do all", pathOf("file")),
+  allowAnonymous: setting(
+    "ALLOW_ANONYMOUS",
+    "false",
+    "true lets other machines reach HOST without a key",
+    flag,
+  ),
+  rateLimit: optional("RATE_LIMIT", "requests of a key that has no rate of its own, such as 100/s", rate),
+  keyConcurrency: optional("KEY_CONCURRENCY", "running tasks of a key's owner at once", count(1, 1_000_000)),
+  streamsPerKey: setting("STREAMS_PER_KEY", "100", "event streams of a key at once", count(1, 1_000_000)),
+  streamsMax: setting("STREAMS_MAX", "20000", "event streams of all keys at once", count(1, 1_000_000)),
+  waitMax: setting("WAIT_MAX", "60s", "longest wait that Prefer: wait=N is granted", duration("1s", "1h")),
+  waitersMax: setting(
+    "WAITERS_MAX",
+    "10000",
+    "requests that wait at once; others are answered",
+    count(0, 1_000_000),
+  ),
   storeUrl: setting("STORE_URL", "memory:", "where tasks rest", store),
   dataDir: setting("DATA_DIR", "./data", "folder of all that the service writes", folder),
   tasksDir: optional("TASKS_DIR", "one more folder of task files, besides tasks/", folder),
   runners: setting("RUNNERS", "on", "off: tasks run inside the API process, less safely", oneOf("on", "off")),
   smtpUrl: optional("SMTP_URL", "mail server; without it e-mails become files in DATA_DIR/outbox", smtp),
   mailFrom: optional("MAIL_FROM", "sender of e-mails that name none", mailbox),
+  scrapeContact: optional("SCRAPE_CONTACT", "whom sites may turn to about scrape-page", contact),
+  egressAllow: optional("EGRESS_ALLOW", "targets of tasks and webhooks besides public addresses", targets),
   logLevel: setting(
     "LOG_LEVEL",
     "info",
@@ -155,11 +193,31 @@ const SETTINGS = {
     size("1KiB", "1TiB"),
   ),
   bodyMax: setting("BODY_MAX", "1MiB", "bytes of a request body at most", size("1KiB", "256MiB")),
+  batchBodyMax: setting("BATCH_BODY_MAX", "10MiB", "bytes of a batch's body at most", size("1KiB", "256MiB")),
+  idempotencyKept: setting(
+    "IDEMPOTENCY_KEPT",
+    "24h",
+    "how long an idempotency key is remembered",
+    duration("1s", "3650d"),
+  ),
   bodyTimeout: setting(
     "BODY_TIMEOUT",
     "15s",
     "how long a request body, or a further piece of a large one, may take",
     duration("100ms"),
+  ),
+  fileMax: setting(
+    "FILE_MAX",
+    "100MiB",
+    "bytes of one file, and of all that one run makes",
+    size("1KiB", "1TiB"),
+  ),
+  filesMaxBytes: setting("FILES_MAX_BYTES", "10GiB", "bytes of all files at most", size("1KiB", "1024TiB")),
+  fileRetention: setting(
+    "FILE_RETENTION",
+    "7d",
+    "how long an uploaded file is kept that no task uses",
+    duration("0s", "36500d"),
   ),
   jsonDepthMax: setting("JSON_DEPTH_MAX", "64", "levels of nested JSON at most", count(1, 1_000)),
   jsonNodesMax: setting("JSON_NODES_MAX", "10000", "values in one JSON body at most", count(1, 10_000_000)),
@@ -193,8 +251,9 @@ const SETTINGS = {
 } satisfies Record<string, Setting<unknown>>;
 
 type Settings = typeof SETTINGS;
-type Values = {
-  readonly [Key in keyof Settings]: Settings[Key] extends Setting<infer Value> ? Value : never;
+export type SettingName = keyof Settings;
+export type Values = {
+  readonly [Key in SettingName]: Settings[Key] extends Setting<infer Value> ? Value : never;
 };
 
 /** All settings: paths absolute, durations in milliseconds, sizes in bytes. Frozen throughout. */
@@ -217,19 +276,43 @@ export class ConfigError extends Error {
  * @throws {ConfigError} naming every problem at once
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>, cwd: string): Config {
-  const problems: string[] = [];
-  const read = ([key, { name, fallback, kind }]: [string, Setting<unknown>]) => {
-    const text = env[name] || fallback;
+  const values = settle(({ name }) => env[name], (key) => SETTINGS[key].name, cwd);
+  return configured(values, env);
+}
+
+/** @param env the environment that tasks are given of what they ask for */
+export function configured(values: Values, env: Config["env"]): Config {
+  return Object.freeze({ ...values, env: Object.freeze({ ...env, DATA_DIR: values.dataDir }) });
+}
+
+/**
+ * Reads every setting from the text that it was given, empty or not at all where its default shall hold.
+ *
+ * @param nameOf what it is called there
+ * @param others what else is wrong
+ * @throws {ConfigError} naming every problem at once
+ */
+export function settle(
+  textOf: (setting: Setting<unknown>, key: SettingName) => string | undefined,
+  nameOf: (key: SettingName) => string,
+  cwd: string,
+  others: readonly string[] = [],
+): Values {
+  const problems = [...others];
+  const read = ([key, setting]: [SettingName, Setting<unknown>]) => {
+    const { fallback, kind } = setting;
+    const text = textOf(setting, key) || fallback;
     const value = text === undefined ? undefined : kind.parse(text, cwd);
     if (text !== undefined && value === undefined) {
-      problems.push(`${name}: got ${(kind.show ?? quote)(text)}, expected ${kind.expected}`);
+      problems.push(`${nameOf(key)}: got ${(kind.show ?? quote)(text)}, expected ${kind.expected}`);
     }
     return [key, value];
   };
-  const values = Object.fromEntries(Object.entries(SETTINGS).map(read)) as Values;
-  problems.push(...contradictions(values));
+  const entries = Object.entries(SETTINGS) as [SettingName, Setting<unknown>][];
+  const values = Object.fromEntries(entries.map(read)) as Values;
+  problems.push(...contradictions(values, nameOf));
   if (problems.length > 0) throw new ConfigError(problems);
-  return Object.freeze({ ...values, env: Object.freeze({ ...env, DATA_DIR: values.dataDir }) });
+  return values;
 }
 
 /**
@@ -239,16 +322,20 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, cw
 export function rights(
   env: Readonly<Record<string, string | undefined>> = Deno.env.toObject(),
   cwd: string = Deno.cwd(),
-): { net: string; read: string; write: string } {
+): { net: string; read: string; write: string; keys: string } {
   let config: Config;
   try {
     config = loadConfig(env, cwd);
   } catch {
     config = loadConfig({}, "/");
   }
-  const { host, port, dataDir, tasksDir } = config;
-  const read = [".", dataDir, ...(tasksDir ? [tasksDir] : [])];
-  return { net: `${bracketed(host)}:${port}`, read: read.join(), write: dataDir };
+  const { host, port, dataDir, tasksDir, apiKeysFile } = config;
+  const read = [".", dataDir, tasksDir, apiKeysFile].filter((path) => path !== undefined);
+  // Where it is not set the command says so, whatever it may read.
+  const file = apiKeysFile ?? "keys.json";
+  // Beside it is what a change is written to first.
+  const keys = `${file},${file}.lock`;
+  return { net: `${bracketed(host)}:${port}`, read: read.join(), write: dataDir, keys };
 }
 
 /** A host as it stands in a URL: an IPv6 address needs brackets. */
@@ -257,18 +344,20 @@ export function bracketed(host: string): string {
 }
 
 /** What is wrong between settings that are right by themselves; each may be missing where it was not. */
-function contradictions({ host, allowAnonymous, backoffBase, backoffMax }: Partial<Values>): string[] {
+function contradictions(values: Partial<Values>, nameOf: (key: SettingName) => string): string[] {
+  const { host, apiKeysFile, allowAnonymous, backoffBase, backoffMax } = values;
   const problems: string[] = [];
-  if (host !== undefined && !isLoopback(host) && allowAnonymous === false) {
+  if (host !== undefined && !isLoopback(host) && apiKeysFile === undefined && allowAnonymous === false) {
     problems.push(
       `HOST: got ${
         quote(host)
       }, which other machines may reach, expected a loopback address such as 127.0.0.1; ` +
-        "or set ALLOW_ANONYMOUS=true to let anyone in who reaches it",
+        "or set API_KEYS_FILE, or ALLOW_ANONYMOUS=true to let anyone in who reaches it",
     );
   }
   if (backoffBase !== undefined && backoffMax !== undefined && backoffBase > backoffMax) {
-    problems.push(`BACKOFF_MAX: got ${backoffMax}ms, expected at least BACKOFF_BASE, ${backoffBase}ms`);
+    const [most, base] = [nameOf("backoffMax"), nameOf("backoffBase")];
+    problems.push(`${most}: got ${backoffMax}ms, expected at least ${base}, ${backoffBase}ms`);
   }
   return problems;
 }

@@ -1,25 +1,29 @@
 /**
- * The program. `main.ts start` listens by itself (`deno task start`); without a command it is the module that
- * `deno serve main.ts` serves.
+ * The program. `main.ts start` listens by itself (`deno task start`), `main.ts keys` changes the key file; without a
+ * command it is the module that `deno serve main.ts` serves.
  */
 import { bracketed, type Config, ConfigError, helpText, loadConfig } from "./config.ts";
 import { createErrand, type Errand } from "./errand.ts";
+import { keys, KeysError } from "./keys.ts";
 import { createLog } from "./log.ts";
 import type { Log } from "./queue/log.ts";
+import { firstLine, unusable } from "./places.ts";
 
 /** Responses that are under way get this long after the last task. */
 const LAST_WORDS = 1_000;
 const SERVE_AGAIN_AFTER = 100;
 /** Signals that come closer together are one: Ctrl-C reaches this process by its group and by `deno task` as well. */
 const SAME_SIGNAL = 1_000;
+const NAMES = { dataDir: "DATA_DIR", tasks: "TASKS_DIR", apiKeysFile: "API_KEYS_FILE" };
 
 const [command, ...rest] = Deno.args;
 const own = command !== undefined;
+if (command === "keys") editKeys(rest);
 if (own && (rest.includes("--help") || command === "--help")) {
   console.log(helpText());
   Deno.exit(0);
 }
-if (own && command !== "start") fail(`Unknown command: ${command}. There is: start [--help].`);
+if (own && command !== "start") fail(`Unknown command: ${command}. There is: start [--help], keys [--help].`);
 
 const config = checked();
 const log = createLog(config.logLevel);
@@ -39,36 +43,30 @@ async function start(config: Config, log: Log): Promise<Errand> {
   }
 }
 
+function editKeys(args: string[]): never {
+  try {
+    const { apiKeysFile: path } = loadConfig(Deno.env.toObject(), Deno.cwd());
+    keys(args, { path, now: Date.now(), print: console.log, note: console.error });
+  } catch (error) {
+    if (error instanceof ConfigError) fail(...error.problems);
+    if (error instanceof KeysError) fail(error.message);
+    throw error;
+  }
+  Deno.exit(0);
+}
+
 /** The configuration, or every problem with it in a line each. */
 function checked(): Config {
   try {
     const config = loadConfig(Deno.env.toObject(), Deno.cwd());
-    usable("DATA_DIR", config.dataDir, "written", (folder) => {
-      Deno.mkdirSync(folder, { recursive: true });
-      const trial = `${folder}/.errand-${crypto.randomUUID()}`;
-      Deno.writeTextFileSync(trial, "");
-      Deno.removeSync(trial);
-    });
-    if (config.tasksDir) {
-      usable("TASKS_DIR", config.tasksDir, "read", (folder) => [...Deno.readDirSync(folder)]);
-    }
+    const { dataDir, tasksDir, apiKeysFile } = config;
+    const faults = unusable({ dataDir, tasks: tasksDir ? [tasksDir] : [], apiKeysFile }, NAMES);
+    if (faults.length > 0) throw new ConfigError(faults);
     return config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return fail(...error.problems);
   }
-}
-
-function usable(name: string, path: string, done: string, attempt: (path: string) => unknown): void {
-  try {
-    attempt(path);
-  } catch (error) {
-    fail(`${name}=${path} cannot be ${done}: ${firstLine(error)}`);
-  }
-}
-
-function firstLine(error: unknown): string {
-  return String(error instanceof Error && error.message || error).split("\n")[0]!;
 }
 
 function fail(...lines: string[]): never {

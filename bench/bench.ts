@@ -4,6 +4,7 @@
  *     deno task bench [--only rates,sleeps] [--rounds 5] [--seconds 5] [--retained 1000000]
  */
 import { parseArgs } from "node:util";
+import { readers, waiters } from "./holding.ts";
 import { requireWrk } from "./load.ts";
 import { type Effort, firstTask, latency, rates, retained, sleeps } from "./measures.ts";
 import { type Row, table } from "./report.ts";
@@ -24,6 +25,8 @@ const measures: Record<string, () => Promise<Row[]>> = {
   sleeps,
   latency,
   first: firstTask,
+  readers: () => readers(),
+  waiters: () => waiters(),
   ...(kept > 0 ? { retained: () => retained(kept, effort) } : {}),
 };
 const chosen = values.only?.split(",") ?? Object.keys(measures);

@@ -122,7 +122,7 @@ export async function latency(): Promise<Row[]> {
  * 1,000 requests one after the other, 200 a second. One that starts late because the one before it took long counts
  * from when it was due: what blocks the service cannot hide in the pause that it causes.
  */
-async function paced(ask: () => Promise<unknown>): Promise<number[]> {
+export async function paced(ask: () => Promise<unknown>): Promise<number[]> {
   const [samples, step] = [1_000, 5];
   const times: number[] = [];
   for (let due = performance.now() + step; times.length < samples; due += step) {

@@ -89,6 +89,10 @@ export class Service implements AsyncDisposable {
     return new Service(program, folder);
   }
 
+  get origin(): string {
+    return this.program.url;
+  }
+
   get tasksUrl(): string {
     return `${this.program.url}/v1/tasks`;
   }
@@ -97,8 +101,8 @@ export class Service implements AsyncDisposable {
     return this.program.rss();
   }
 
-  async submit(type: string, input: unknown): Promise<TaskView> {
-    const body = JSON.stringify({ type, input });
+  async submit(type: string, input: unknown, more: Record<string, unknown> = {}): Promise<TaskView> {
+    const body = JSON.stringify({ type, input, ...more });
     const headers = { "content-type": "application/json" };
     return taskShape.parse(await json(fetch(this.tasksUrl, { method: "POST", headers, body })));
   }

@@ -1,8 +1,9 @@
+import type { Change } from "./events.ts";
 import { Held } from "./held.ts";
 import type { Log } from "./log.ts";
 import type { Ear, Outcome, Runners } from "./outcome.ts";
 import { afterFailure, type RetryPolicy } from "./retry.ts";
-import type { Report, Settlement, Store } from "./store.ts";
+import type { Checkpoint, Report, Settlement, Store } from "./store.ts";
 import { isFinal, type Task } from "./task.ts";
 
 export interface DispatcherOptions {
@@ -64,7 +65,7 @@ export class Dispatcher implements Ear {
     this.#random = options.random ?? Math.random;
     this.#log = options.log ?? (() => {});
     this.#runners.connect(this);
-    this.#unsubscribe = this.#store.subscribe((changed) => this.#heard(changed));
+    this.#unsubscribe = this.#store.subscribe((changes) => this.#heard(changes));
   }
 
   /** Tasks that reached a final status since start, by whichever way. */
@@ -158,6 +159,15 @@ export class Dispatcher implements Ear {
     this.#store.report(list).catch((error) => this.#storeFailed(error));
   }
 
+  async checkpoints(list: readonly Checkpoint[]): Promise<boolean[]> {
+    try {
+      return await this.#store.checkpoint(list);
+    } catch (error) {
+      this.#storeFailed(error);
+      return list.map(() => false);
+    }
+  }
+
   room(): void {
     this.wake();
   }
@@ -211,9 +221,10 @@ export class Dispatcher implements Ear {
     }
   }
 
-  #heard(changed: readonly Task[]): void {
+  #heard(changes: readonly Change[]): void {
     let wake = false;
-    for (const task of changed) {
+    for (const { task, kind } of changes) {
+      if (kind !== "state") continue;
       if (task.status === "queued") wake = true;
       else if (task.status === "scheduled") this.#wakeAt(task.runAt!);
       else if (task.status === "running") {
@@ -245,7 +256,7 @@ export class Dispatcher implements Ear {
   /** In small steps, with a turn of the event loop between them: as many may expire a second as were accepted. */
   async #sweep(): Promise<void> {
     while (await this.#store.sweep(SWEEP_AT_ONCE) === SWEEP_AT_ONCE) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setTimeout(resolve));
     }
   }
 

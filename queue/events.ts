@@ -1,7 +1,19 @@
-import type { Task } from "./task.ts";
+import type { LogLine, Task } from "./task.ts";
 
-/** Called with the latest snapshots of the tasks that changed, in order of their change. It must not throw. */
-export type Listener = (changed: readonly Task[]) => void;
+/** What happened to a task. */
+export interface Change {
+  /** The task right after it. */
+  readonly task: Task;
+  /** `log`: it has logged lines and is otherwise as it was; `progress`: it has told its progress; else `state`. */
+  readonly kind: "state" | "progress" | "log";
+  /** Those that were logged; none for other kinds. */
+  readonly lines: readonly LogLine[];
+}
+
+/** Called with what has happened, in order. It must not throw. */
+export type Listener = (changes: readonly Change[]) => void;
+
+const NONE: readonly LogLine[] = [];
 
 /**
  * Who hears of changes. Changes are handed over in lists, one per turn of the event loop, so a listener is called
@@ -9,7 +21,7 @@ export type Listener = (changed: readonly Task[]) => void;
  */
 export class Changes {
   #listeners = new Set<Listener>();
-  #pending: Task[] = [];
+  #pending: Change[] = [];
 
   /** Returns the function that ends the subscription. */
   subscribe(listener: Listener): () => void {
@@ -17,14 +29,14 @@ export class Changes {
     return () => this.#listeners.delete(listener);
   }
 
-  publish(task: Task): void {
+  publish(task: Task, kind: Change["kind"] = "state", lines = NONE): void {
     if (this.#listeners.size === 0) return;
-    if (this.#pending.push(task) === 1) queueMicrotask(() => this.#flush());
+    if (this.#pending.push({ task, kind, lines }) === 1) queueMicrotask(() => this.#flush());
   }
 
   #flush(): void {
-    const changed = this.#pending;
+    const changes = this.#pending;
     this.#pending = [];
-    for (const listener of this.#listeners) listener(changed);
+    for (const listener of this.#listeners) listener(changes);
   }
 }

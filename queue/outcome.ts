@@ -2,7 +2,7 @@
  * The port between the queue and whoever carries tasks out: the dispatcher hands over claims and hears outcomes.
  * `workers/` implements it; the queue knows nothing of threads and processes.
  */
-import type { Claim, Report, Token, Want } from "./store.ts";
+import type { Checkpoint, Claim, Report, Token, Want } from "./store.ts";
 
 /** Why an attempt went wrong, as told by the worker, or by those who found it dead. */
 export interface Failure {
@@ -50,5 +50,7 @@ export interface Runners {
 export interface Ear {
   outcomes(list: readonly Outcome[]): void;
   reports(list: readonly Report[]): void;
+  /** Answers which of them are kept, once they are. Never fails. */
+  checkpoints(list: readonly Checkpoint[]): Promise<boolean[]>;
   room(): void;
 }

@@ -16,10 +16,39 @@ export interface Store {
    * A task whose id its owner has used before is a replay where type, input and metadata are the same: the existing
    * task is returned, nothing changes, and it takes no room.
    *
+   * Where the `uniqueKey` of a draft is another task's, the draft's `onConflict` decides: `return` answers that task
+   * and nothing changes, `reject` throws, `replace` cancels that task, as `cancel` does where it has not finished,
+   * and then accepts the new one, which has the key from now on. Drafts are taken in order, so one may meet another
+   * of the same call; a replay by its id takes no key.
+   *
+   * With `idempotency` the answer is remembered under its key; where the key is known, it is that of `replay`.
+   *
+   * With `batch` the tasks that are new become its members; without any there is no batch. Its `then` takes its room
+   * from now on.
+   *
    * @throws {QueueFull} past the bound of unfinished tasks, by count or by bytes
    * @throws {IdConflict} for an id in use with other content, also within the call
+   * @throws {UniqueConflict}
+   * @throws {IdempotencyReused}
+   * @throws {IdempotencyGone}
    */
-  enqueue(drafts: readonly NewTask[]): Promise<Enqueued[]>;
+  enqueue(drafts: readonly NewTask[], together?: Together): Promise<Enqueued[]>;
+
+  /**
+   * What was answered under an idempotency key: the tasks as they are now, as replays, and for each whether it had a
+   * unique key, and which batch was made. `undefined` for a key that is not known: it was not used, its time has
+   * passed, or it was one of the oldest among more than a bounded number. No key makes anything twice before that.
+   *
+   * @throws {IdempotencyReused} where it was used with another fingerprint
+   * @throws {IdempotencyGone} where one of the tasks has been forgotten
+   */
+  replay(owner: string, idempotency: Idempotency): Promise<Enqueued[] | undefined>;
+
+  /**
+   * The owner's batch. In the step in which the last of its members ends, its `then` is accepted; not again where a
+   * member is retried by hand and ends once more. It is forgotten with the last of its members.
+   */
+  batch(owner: string, id: string): Promise<Batch | undefined>;
 
   /** The owner's task; `undefined` also for another owner's. */
   get(owner: string, id: string): Promise<Task | undefined>;
@@ -30,12 +59,14 @@ export interface Store {
   /** The owner's tasks, newest first; `cursor` continues behind the last page, unmoved by tasks created since. */
   list(owner: string, query: ListQuery): Promise<Page>;
 
-  /** The last lines that the task's attempts have logged, oldest first. `undefined` as with `get`. */
-  logs(owner: string, id: string): Promise<LogLine[] | undefined>;
+  /** The task with its log's last lines, both as of the same moment. `undefined` as with `get`. */
+  logs(owner: string, id: string): Promise<Logs | undefined>;
 
   /**
-   * Takes queued tasks, for each want at most `limit`: by priority, then in the order in which they were queued.
-   * Tasks that are due become queued first. Each becomes `running`, with a new attempt, and is given to one caller.
+   * Takes queued tasks, for each want at most `limit`. Owners take turns: next is a task of the owner who has the
+   * fewest such tasks running, and among equals of the one who has waited longest, since it came or since a task of
+   * it ended; of its own, by priority, then in the order in which they were queued. An owner who has as many running
+   * as `concurrencyOf` says, of all types, is passed over until one ends. Tasks that are due become queued first. Each becomes `running`, with a new attempt, and is given to one caller.
    * A want with `alone` takes the tasks that must run with nobody beside them, one without takes the others.
    *
    * @param until when the claim lapses unless it is renewed
@@ -46,7 +77,7 @@ export interface Store {
   renew(tokens: readonly Token[], until: number): Promise<Token[]>;
 
   /**
-   * Tasks whose claim lapsed are queued again, `alone`, without the attempt being counted; one that was asked to
+   * Tasks whose claim lapsed are queued again in their old place, `alone`, without the attempt being counted; one that was asked to
    * cancel becomes `cancelled` instead. Answers how many.
    */
   recover(): Promise<number>;
@@ -54,12 +85,19 @@ export interface Store {
   /**
    * Ends attempts. Fenced: where the task is no longer running under this token, nothing changes and the answer in
    * its place is `undefined`; otherwise it is the task as it now is. A task that was asked to cancel never runs
-   * again: in place of `scheduled` or `queued` it becomes `cancelled`.
+   * again: in place of `scheduled` or `queued` it becomes `cancelled`. What is `queued` again keeps its old place.
    */
   settle(settlements: readonly Settlement[]): Promise<(Task | undefined)[]>;
 
   /** Keeps progress (the last one wins) and log lines (the last ones stay). Fenced as `settle`; never fails. */
   report(reports: readonly Report[]): Promise<void>;
+
+  /**
+   * Keeps what an attempt leaves to those after it, in place of what was kept before, and tells nobody of it. The next
+   * claims have it; it goes when the task succeeds. Fenced as `settle`: answers which are kept, once they are as safe
+   * as the tasks.
+   */
+  checkpoint(checkpoints: readonly Checkpoint[]): Promise<boolean[]>;
 
   /**
    * A scheduled or queued task becomes `cancelled`. A running one gets `cancelRequestedAt`, once, and goes on until
@@ -74,6 +112,7 @@ export interface Store {
    *
    * @throws {WrongStatus} where it has succeeded, or has not finished
    * @throws {QueueFull}
+   * @throws {UniqueConflict} where another task has its unique key by now
    */
   retry(owner: string, id: string): Promise<Task | undefined>;
 
@@ -96,7 +135,10 @@ export interface Store {
    */
   sweep(limit: number): Promise<number>;
 
-  /** Tells of every change of a task. Returns the function that ends it. */
+  /**
+   * Tells of every change of a task. Whoever subscribes and then reads misses nothing: what a read does not include is
+   * told after it began. Returns the function that ends it.
+   */
   subscribe(listener: Listener): () => void;
 
   /** Nothing is called after it. */
@@ -109,11 +151,53 @@ export type Token = string | number;
 export interface Enqueued {
   readonly task: Task;
   readonly replayed: boolean;
+  /** It is another task, which has the draft's unique key. */
+  readonly existing?: true;
+  /** The batch that the call has made. */
+  readonly batch?: string;
+}
+
+/** What holds for all tasks of a call, which are one owner's. */
+export interface Together {
+  readonly batch?: {
+    readonly id: string;
+    /**
+     * A task that is to follow when all have ended, however they ended. Its unique key is not looked at, and where
+     * its id is in use by then, that task stands for it.
+     */
+    readonly then?: NewTask;
+  };
+  readonly idempotency?: Idempotency;
+}
+
+export interface Idempotency {
+  /** The owner's. */
+  readonly key: string;
+  /** Of the request: the same again has the same. */
+  readonly fingerprint: string;
+  /** The key is forgotten then: in milliseconds since the epoch. */
+  readonly until: number;
+}
+
+export interface Batch {
+  readonly id: string;
+  readonly size: number;
+  /** Of all its members: those that are known no longer count as what they have ended as. */
+  readonly counts: Readonly<Record<Status, number>>;
+  readonly createdAt: number;
+  /** When the last of them ended; absent while one has not. */
+  readonly finishedAt: number | undefined;
+  /** The id of its `then`, once that was accepted. */
+  readonly then: string | undefined;
 }
 
 export interface ListQuery {
   readonly statuses?: readonly Status[];
   readonly types?: readonly string[];
+  /** Members of this batch. */
+  readonly batch?: string;
+  /** Tasks that were made for this one. */
+  readonly parent?: string;
   /** Inclusive, in milliseconds since the epoch. */
   readonly createdAfter?: number;
   /** Exclusive. */
@@ -128,6 +212,12 @@ export interface Page {
   readonly tasks: Task[];
   /** Present where more follow. */
   readonly cursor?: string;
+}
+
+export interface Logs {
+  readonly task: Task;
+  /** The last ones of the `task.lines` that its attempts have logged, oldest first. */
+  readonly lines: readonly LogLine[];
 }
 
 export interface Want {
@@ -166,6 +256,12 @@ export interface Report {
   readonly log?: readonly LogLine[];
 }
 
+export interface Checkpoint {
+  readonly token: Token;
+  /** JSON, of bounded length. */
+  readonly checkpoint: string;
+}
+
 export type Counts = Readonly<Record<string, Readonly<Record<Status, number>>>>;
 
 /** Bounds and retention, the same for every store. */
@@ -182,4 +278,11 @@ export interface StoreOptions {
   readonly retentionBytes: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /**
+   * Called whenever a task with `extras` reaches a final status: what it answers is accepted in the same step,
+   * whatever the bounds, unless its id is in use. It must not throw.
+   */
+  readonly followUp?: (ended: Task) => NewTask | undefined;
+  /** Tasks that an owner may have running at the same time, 1 at least; as many as there is room for by default. */
+  readonly concurrencyOf?: (owner: string) => number | undefined;
 }

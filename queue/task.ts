@@ -35,6 +35,37 @@ export interface LogLine {
   readonly message: string;
 }
 
+/** At most one task of an owner and type has the same key: the one that took it last, while it is unfinished. */
+export interface UniqueKey {
+  readonly key: string;
+  /** Milliseconds from its creation for which it has the key when it has succeeded, too. */
+  readonly keep?: number;
+  /** What becomes of a newer task that comes with the key. */
+  readonly onConflict: "return" | "reject" | "replace";
+}
+
+/** Who is told of a task's end. */
+export interface Webhook {
+  readonly url: string;
+  /** Final statuses; all of them where absent. */
+  readonly events?: readonly Status[];
+  readonly secret?: string;
+}
+
+/** What most tasks have none of: one field of the record, so that those without pay nothing for it. */
+export interface Extras {
+  /** The id of the batch that it came in. */
+  readonly batch?: string;
+  /** The id of the task that it was made for. */
+  readonly parent?: string;
+  /** W3C Trace Context, of the request that made it. */
+  readonly traceparent?: string;
+  readonly uniqueKey?: UniqueKey;
+  readonly webhook?: Webhook;
+  /** How many webhooks led to it. */
+  readonly depth?: number;
+}
+
 /**
  * The record. Times are milliseconds since the epoch, durations milliseconds. Texts marked "JSON" travel as the
  * opaque text that they arrived as: nothing between the route and the handler parses them.
@@ -58,6 +89,8 @@ export interface Task {
   readonly timeout: number;
   /** Grows by one with every change, so that it can serve in an `ETag` and as an event id. */
   readonly version: number;
+  /** Log lines so far, those included that are no longer kept. A line changes this and nothing else. */
+  readonly lines: number;
   readonly createdAt: number;
   readonly runAt: number | undefined;
   readonly startedAt: number | undefined;
@@ -74,6 +107,9 @@ export interface Task {
   readonly alone: boolean;
   /** Deaths of a worker or runner that this task alone can have caused. */
   readonly crashes: number;
+  /** JSON: how far its attempts have come, as its handler says. For no one else. */
+  readonly checkpoint: string | undefined;
+  readonly extras: Extras | undefined;
 }
 
 /** What a client may say of a task. */
@@ -88,6 +124,8 @@ export interface NewTask {
   readonly timeout: number;
   /** In the future: the task starts as `scheduled`. */
   readonly runAt?: number;
+  /** Its batch is the store's to say. */
+  readonly extras?: Extras;
 }
 
 /** The transition table: what may happen to a task of which status, and what status it has then. */
@@ -140,6 +178,7 @@ export function created(draft: NewTask, now: number): Task {
     maxAttempts: draft.maxAttempts,
     timeout: draft.timeout,
     version: 1,
+    lines: 0,
     createdAt: now,
     runAt: draft.runAt,
     startedAt: undefined,
@@ -151,6 +190,8 @@ export function created(draft: NewTask, now: number): Task {
     error: undefined,
     alone: false,
     crashes: 0,
+    checkpoint: undefined,
+    extras: draft.extras,
   };
 }
 
@@ -166,7 +207,14 @@ export function claimed(task: Task, now: number): Task {
 
 /** running → succeeded. */
 export function succeeded(task: Task, result: string | undefined, now: number, expiresAt?: number): Task {
-  return move(task, "succeeded", { result, error: undefined, finishedAt: now, expiresAt, runAt: undefined });
+  return move(task, "succeeded", {
+    result,
+    error: undefined,
+    checkpoint: undefined,
+    finishedAt: now,
+    expiresAt,
+    runAt: undefined,
+  });
 }
 
 /** running → failed. */
@@ -239,13 +287,29 @@ export function progressed(task: Task, progress: Progress): Task {
   return { ...task, progress, version: task.version + 1 };
 }
 
+/** A running task has logged that many lines more. Not a new version: nothing that a client sees of it is new. */
+export function logged(task: Task, lines: number): Task {
+  return { ...task, lines: task.lines + lines };
+}
+
+/** How far a running task has come. Not a new version: no client sees it. */
+export function checkpointed(task: Task, checkpoint: string): Task {
+  return { ...task, checkpoint };
+}
+
 /** A running task is asked to stop: the first request counts. */
 export function cancelRequested(task: Task, now: number): Task {
   if (task.cancelRequestedAt !== undefined) return task;
   return { ...task, cancelRequestedAt: now, version: task.version + 1 };
 }
 
+const RECORD = 640;
+/** Their texts are short: this is what they take at most, as a rule. */
+const EXTRAS = 1_024;
+
 /** What a task is counted as where bytes are bounded: its texts, and the record around them. */
 export function sizeOf(task: Task): number {
-  return 640 + task.input.length + (task.metadata?.length ?? 0) + (task.result?.length ?? 0);
+  const texts = task.input.length + (task.metadata?.length ?? 0) + (task.result?.length ?? 0) +
+    (task.checkpoint?.length ?? 0);
+  return (task.extras === undefined ? RECORD : RECORD + EXTRAS) + texts;
 }

@@ -1,4 +1,5 @@
-import { Problem } from "./problem.ts";
+import { BodySource } from "./body_source.ts";
+import { Problem, type ProblemCode } from "./problem.ts";
 import type { Limits } from "./deps.ts";
 
 /** Up to here a body with a declared length is read in one call, which is a lot faster than chunk by chunk. */
@@ -19,6 +20,9 @@ const SWEEPS = 20;
  */
 const CLOSE = { connection: "close" };
 
+const BROKEN = "The body could not be read to its end.";
+const STRAINED = "So many small chunks come so fast that they pile up here: declare how long the body is.";
+
 const MEDIA_TYPE =
   /^application\/(?:[\w.!#$&^-]+\+)?json\s*(?:;\s*charset\s*=\s*(?:"utf-8"|utf-8)\s*)?;?\s*$/i;
 
@@ -26,13 +30,16 @@ const MEDIA_TYPE =
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 interface Read {
-  readonly since: number;
+  /** The sweep at which it began to be waited for. */
+  since: number;
+  /** It is not waited for just now. */
+  paused: boolean;
   /** Of the answer where nothing comes. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly giveUp: (reason: Problem) => void;
 }
 
-/** Reads bodies of JSON: bounded in bytes, and in the time that it waits for them. */
+/** Reads bodies: bounded in bytes, and in the time that it waits for them. */
 export class BodyReader {
   /** Those that are waited for, in the order of their beginning. */
   #reads = new Set<Read>();
@@ -48,9 +55,9 @@ export class BodyReader {
     checkMedia(headers);
     const declared = headers.get("content-length");
     const length = declared === null ? NaN : Number(declared);
-    if (length > this.limits.body) throw this.#tooLarge();
-    const bytes = length <= SMALL ? await this.#await(request.bytes()) : await this.#stream(request);
-    if (bytes.length > this.limits.body) throw this.#tooLarge();
+    if (length > this.limits.body) throw tooLarge(this.limits.body);
+    const bytes = length <= SMALL ? await this.#await(request.bytes()) : await this.#whole(request);
+    if (bytes.length > this.limits.body) throw tooLarge(this.limits.body);
     try {
       return decoder.decode(bytes);
     } catch {
@@ -58,51 +65,91 @@ export class BodyReader {
     }
   }
 
-  async #stream(request: Request): Promise<Uint8Array> {
-    if (request.body === null) return new Uint8Array();
-    const reader = request.body.getReader();
-    const chunks: Uint8Array[] = [];
+  /**
+   * A body as it comes, of `most` bytes at most. Each piece is waited for as long as a whole small body, and is valid
+   * until the next is asked for.
+   *
+   * @param broken what it is where the client goes away before the end
+   * @throws {Problem}
+   */
+  async *pieces(request: Request, most: number, broken: ProblemCode): AsyncGenerator<Uint8Array> {
+    if (request.body === null) return;
+    const source = new BodySource(request.body, request.headers.has("content-length"));
+    let late: Problem | undefined;
+    const giveUp = (reason: Problem) => {
+      late = reason;
+      // So that the read ends that is waited for.
+      source.end();
+    };
+    const read: Read = { since: this.#sweeps, paused: false, headers: CLOSE, giveUp };
     let size = 0;
     try {
       while (true) {
-        const { done, value } = await this.#await(reader.read(), CLOSE);
-        if (done) return join(chunks, size);
-        size += value.length;
-        if (size > this.limits.body) throw this.#tooLarge(CLOSE);
-        chunks.push(value);
+        this.#begin(read);
+        const piece = await source.next().catch(() => {
+          throw late ?? new Problem(broken, BROKEN);
+        });
+        if (late !== undefined) throw late;
+        if (piece === undefined) return;
+        size += piece.length;
+        if (size > most) throw tooLarge(most, CLOSE);
+        if (source.strained) throw new Problem("length-required", STRAINED, { headers: CLOSE, cut: true });
+        // What is done with it is not the client's fault.
+        read.paused = true;
+        yield piece;
       }
-    } catch (error) {
-      reader.cancel().catch(() => {});
-      throw error;
+    } finally {
+      this.#end(read);
+      source.end();
     }
   }
 
+  async #whole(request: Request): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const piece of this.pieces(request, this.limits.body, "malformed-json")) {
+      size += piece.length;
+      chunks.push(piece.slice());
+    }
+    return join(chunks, size);
+  }
+
   /** The outcome of a read, unless nothing comes in time. */
-  async #await<T>(reading: Promise<T>, headers?: Read["headers"]): Promise<T> {
+  async #await<T>(reading: Promise<T>): Promise<T> {
     let arrived = false;
     const arrive = () => void (arrived = true);
     reading.then(arrive, arrive);
     for (let turn = 0; turn < ARRIVED && !arrived; turn++) await undefined;
     try {
-      return arrived ? await reading : await this.#watch(reading, headers);
+      return arrived ? await reading : await this.#watch(reading);
     } catch (error) {
       if (error instanceof Problem) throw error;
-      throw new Problem("malformed-json", "The body could not be read to its end.");
+      throw new Problem("malformed-json", BROKEN);
     }
   }
 
-  #watch<T>(reading: Promise<T>, headers: Read["headers"]): Promise<T> {
+  #watch<T>(reading: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const read: Read = { since: this.#sweeps, headers, giveUp: reject };
-      this.#reads.add(read);
-      this.#sweeper ??= setInterval(() => this.#sweep(), this.limits.bodyTimeout / SWEEPS);
+      const read: Read = { since: 0, paused: false, giveUp: reject };
+      this.#begin(read);
       reading.then(resolve, reject).finally(() => this.#end(read));
     });
+  }
+
+  /** From now on it is waited for. */
+  #begin(read: Read): void {
+    read.since = this.#sweeps;
+    read.paused = false;
+    // Again, behind those that began before.
+    this.#reads.delete(read);
+    this.#reads.add(read);
+    this.#sweeper ??= setInterval(() => this.#sweep(), this.limits.bodyTimeout / SWEEPS);
   }
 
   #sweep(): void {
     this.#sweeps++;
     for (const read of this.#reads) {
+      if (read.paused) continue;
       if (this.#sweeps - read.since <= SWEEPS) break;
       this.#end(read);
       const detail = `The body, or more of it, did not come within ${this.limits.bodyTimeout} ms.`;
@@ -116,10 +163,10 @@ export class BodyReader {
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }
+}
 
-  #tooLarge(headers?: Read["headers"]): Problem {
-    return new Problem("body-too-large", `At most ${this.limits.body} bytes are accepted.`, { headers });
-  }
+function tooLarge(most: number, headers?: Read["headers"]): Problem {
+  return new Problem("body-too-large", `At most ${most} bytes are accepted.`, { headers });
 }
 
 function checkMedia(headers: Headers): void {

@@ -1,12 +1,12 @@
 import type { Hono } from "hono";
 import type { AppDeps } from "./deps.ts";
-import { reply } from "./reply.ts";
+import { reply, SERVICE_DESC } from "./reply.ts";
 
 const FRESH = { "cache-control": "no-store" };
 
 /** `/livez` says that the process answers; `/readyz` whether work should be sent to it. */
 export function mountHealth(app: Hono, { health }: AppDeps): void {
-  app.get("/livez", () => reply(200, '{"status":"ok"}', FRESH));
+  app.get("/livez", () => reply(200, '{"status":"ok"}', { ...FRESH, ...SERVICE_DESC }));
 
   app.get("/readyz", () => {
     const problems = health.draining() ? ["draining", ...health.problems()] : health.problems();

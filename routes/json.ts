@@ -11,14 +11,27 @@ const POISON = new Set(["__proto__", "constructor", "prototype"]);
  * @throws {Problem}
  */
 export function parseJson(text: string, limits: Pick<Limits, "jsonDepth" | "jsonNodes">): unknown {
-  let value: unknown;
+  const value = readJson(text);
+  inspect(value, limits);
+  return value;
+}
+
+/** Parses a body of which each part is inspected by itself. @throws {Problem} */
+export function readJson(text: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     throw new Problem("malformed-json", text === "" ? "The body is empty." : undefined);
   }
-  new Inspection(limits).visit(value, 1);
-  return value;
+}
+
+/** @param at where in the body it stands @throws {Problem} */
+export function inspect(
+  value: unknown,
+  limits: Pick<Limits, "jsonDepth" | "jsonNodes">,
+  at: readonly PropertyKey[] = [],
+): void {
+  new Inspection(limits, at).visit(value, 1);
 }
 
 class Inspection {
@@ -26,15 +39,18 @@ class Inspection {
   /** Names and indexes from the root to the container being visited; as deep as the limit at most. */
   #path: (string | number)[] = [];
 
-  constructor(readonly limits: Pick<Limits, "jsonDepth" | "jsonNodes">) {}
+  constructor(
+    readonly limits: Pick<Limits, "jsonDepth" | "jsonNodes">,
+    readonly at: readonly PropertyKey[],
+  ) {}
 
   /** Recursive, and safe to be: it stops at the depth limit. */
   visit(value: unknown, depth: number): void {
     if (++this.#nodes > this.limits.jsonNodes) {
-      throw invalid("#", `must hold at most ${this.limits.jsonNodes} values`);
+      throw invalid(pointer(this.at), `must hold at most ${this.limits.jsonNodes} values`);
     }
     if (typeof value === "number" && !Number.isFinite(value)) {
-      throw invalid(pointer(this.#path), "must be a number that fits a double");
+      throw invalid(pointer([...this.at, ...this.#path]), "must be a number that fits a double");
     }
     if (typeof value !== "object" || value === null) return;
     if (depth > this.limits.jsonDepth) {
@@ -49,7 +65,7 @@ class Inspection {
     } else {
       for (const key in value) {
         this.#path[level] = key;
-        if (POISON.has(key)) throw invalid(pointer(this.#path), "must not have this name");
+        if (POISON.has(key)) throw invalid(pointer([...this.at, ...this.#path]), "must not have this name");
         this.visit((value as Record<string, unknown>)[key], depth + 1);
       }
     }
@@ -82,7 +98,7 @@ interface Issue {
 }
 
 /** What a schema found, as problem details. @param base where in the body the schema was applied */
-export function flawsOf(issues: readonly Issue[], base: readonly string[] = []): Flaw[] {
+export function flawsOf(issues: readonly Issue[], base: readonly PropertyKey[] = []): Flaw[] {
   const flaws: Flaw[] = [];
   for (const issue of issues) {
     if (flaws.length >= MAX_FLAWS) break;

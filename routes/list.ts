@@ -2,11 +2,11 @@ import { createHash } from "node:crypto";
 import type { Hono } from "hono";
 import type { ListQuery, Store } from "../queue/store.ts";
 import { type Status, STATUSES } from "../queue/task.ts";
-import { type AppDeps, OWNER } from "./deps.ts";
+import type { AppDeps } from "./deps.ts";
 import { Problem } from "./problem.ts";
 import { renderTask } from "./render.ts";
 import { reply } from "./reply.ts";
-import { instant } from "./submission.ts";
+import { instant, taskId } from "./submission.ts";
 
 const PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 200;
@@ -16,18 +16,27 @@ const PAGE_BUDGET = 4 * 1024 * 1024;
 const MAX_VALUES = 100;
 
 const REPEATABLE = new Set(["status", "type"]);
-const PARAMETERS = new Set([...REPEATABLE, "createdAfter", "createdBefore", "pageSize", "pageToken"]);
+const PARAMETERS = new Set([
+  ...REPEATABLE,
+  "batch",
+  "parent",
+  "createdAfter",
+  "createdBefore",
+  "pageSize",
+  "pageToken",
+]);
 
 /** `GET /v1/tasks`: a page of tasks, newest first. */
-export function mountList(app: Hono, { store }: AppDeps): void {
+export function mountList(app: Hono, { store, admit, base }: AppDeps): void {
   app.get("/v1/tasks", async (c) => {
+    const { owner } = admit(c.req.raw, "read");
     const parameters = queryOf(c.req.url);
     const query = parseQuery(parameters);
     const filter = fingerprint(query);
     const token = parameters.get("pageToken");
     const cursor = token === null ? undefined : openToken(token, filter);
 
-    const page = await pageWithin(PAGE_BUDGET, store, { ...query, cursor });
+    const page = await pageWithin(PAGE_BUDGET, store, owner, { ...query, cursor }, base);
     const tasks = `{"tasks":[${page.texts.join(",")}]`;
     const headers = { "cache-control": "private, no-cache" };
     if (page.cursor === undefined) return reply(200, `${tasks}}`, headers);
@@ -48,13 +57,13 @@ function queryOf(url: string): URLSearchParams {
  * A page of as many tasks as the budget allows, and one at least. Where it does not allow all of them the store is
  * asked again for fewer, so that the cursor goes on right behind the last one.
  */
-async function pageWithin(budget: number, store: Store, query: ListQuery) {
+async function pageWithin(budget: number, store: Store, owner: string, query: ListQuery, base?: string) {
   for (let limit = query.limit;;) {
-    const { tasks, cursor } = await store.list(OWNER, { ...query, limit });
+    const { tasks, cursor } = await store.list(owner, { ...query, limit });
     const texts: string[] = [];
     let size = 0;
     for (const task of tasks) {
-      const text = renderTask(task);
+      const text = renderTask(task, base);
       size += text.length;
       if (size > budget && texts.length > 0) break;
       texts.push(text);
@@ -75,10 +84,20 @@ function parseQuery(parameters: URLSearchParams): Query {
   return {
     statuses: nonEmpty(parameters.getAll("status").map(parseStatus)),
     types: nonEmpty(parameters.getAll("type")),
+    batch: parseId(parameters, "batch"),
+    parent: parseId(parameters, "parent"),
     createdAfter: parseTime(parameters, "createdAfter"),
     createdBefore: parseTime(parameters, "createdBefore"),
     limit: parsePageSize(parameters.get("pageSize")),
   };
+}
+
+function parseId(parameters: URLSearchParams, name: string): string | undefined {
+  const text = parameters.get(name);
+  if (text === null) return undefined;
+  const id = taskId(text);
+  if (id === undefined) throw wrong(name, "must be a UUID");
+  return id;
 }
 
 function parseStatus(text: string): Status {
@@ -118,8 +137,10 @@ function wrong(name: string, detail: string): Problem {
 }
 
 /** Queries with the same fingerprint select the same tasks, page by page of whatever size. */
-function fingerprint({ statuses = [], types = [], createdAfter, createdBefore }: Query): string {
-  return JSON.stringify([statuses.toSorted(), types.toSorted(), createdAfter, createdBefore]);
+function fingerprint(
+  { statuses = [], types = [], batch, parent, createdAfter, createdBefore }: Query,
+): string {
+  return JSON.stringify([statuses.toSorted(), types.toSorted(), batch, parent, createdAfter, createdBefore]);
 }
 
 /** A cursor that goes with its filter, so that another filter's is noticed rather than answered at random. */

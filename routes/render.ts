@@ -1,13 +1,22 @@
 import { RETRY_AFTER } from "./deps.ts";
-import { isFinal, type LogLine, type Progress, type Task, type TaskError } from "../queue/task.ts";
+import {
+  type Extras,
+  isFinal,
+  type LogLine,
+  type Progress,
+  type Task,
+  type TaskError,
+} from "../queue/task.ts";
 
 /**
  * The one shape in which clients see a task: in answers, lists, events and webhooks. Texts marked "JSON" in the
  * task are spliced in as they are; `JSON.stringify` of the whole would parse and write them again.
+ *
+ * @param base where the service is mounted
  */
-export function renderTask(task: Task): string {
+export function renderTask(task: Task, base = ""): string {
   const { id } = task;
-  const self = `/v1/tasks/${id}`;
+  const self = `${base}/v1/tasks/${id}`;
   return `{"id":"${id}","type":${JSON.stringify(task.type)},"status":"${task.status}"` +
     (task.progress === undefined ? "" : `,"progress":${renderProgress(task.progress)}`) +
     `,"attempt":${task.attempt},"maxAttempts":${task.maxAttempts},"priority":${task.priority}` +
@@ -21,8 +30,17 @@ export function renderTask(task: Task): string {
     time("finishedAt", task.finishedAt) +
     time("expiresAt", task.expiresAt) +
     time("cancelRequestedAt", task.cancelRequestedAt) +
-    `,"links":{"self":"${self}","result":"${self}/result","logs":"${self}/logs",` +
+    (task.extras === undefined ? "" : renderExtras(task.extras)) +
+    `,"links":{"self":"${self}","events":"${self}/events","result":"${self}/result","logs":"${self}/logs",` +
     `"cancel":"${self}/cancel","retry":"${self}/retry"}}`;
+}
+
+/** A webhook's secret is nobody's to see. */
+function renderExtras({ batch, parent, uniqueKey, webhook }: Extras): string {
+  const { url, events } = webhook ?? {};
+  const told = webhook && { url, events: events?.map((status) => `task.${status}`) };
+  const text = JSON.stringify({ batch, parent, uniqueKey: uniqueKey?.key, webhook: told });
+  return text === "{}" ? "" : `,${text.slice(1, -1)}`;
 }
 
 export function renderLogs(lines: readonly LogLine[]): string {

@@ -1,10 +1,13 @@
 import { z } from "zod";
-import { parseDuration, type TaskDefinition } from "../tasks/mod.ts";
+import { AllowList, parseDuration, type TaskDefinition } from "../tasks/mod.ts";
 import type { Registry } from "../tasks/lib/registry.ts";
 import type { NewTask } from "../queue/task.ts";
-import { RETRY_AFTER } from "./deps.ts";
-import { flawsOf } from "./json.ts";
+import type { Extras } from "../queue/task.ts";
+import { type AppDeps, RETRY_AFTER } from "./deps.ts";
+import { holdFiles } from "./given_files.ts";
+import { flawsOf, pointer } from "./json.ts";
 import { type Flaw, invalid, Problem } from "./problem.ts";
+import { checkTarget, depthOf, webhookOf, webhookSchema } from "./webhooks.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -46,17 +49,58 @@ const metadata = z.record(
     "must be at most 16 KiB of JSON",
   );
 
-const envelope = z.strictObject({
-  type: z.string(),
-  input: z.unknown(),
-  id: z.string().regex(UUID, "must be a UUID").optional(),
-  runAt: instant.optional(),
-  delay: duration(0, MAX_DELAY, "of at most 36500d").optional(),
-  priority: z.int().min(-100).max(100).optional(),
-  timeout: duration(1, MAX_TIMEOUT, "from 1ms to 24d").optional(),
-  maxAttempts: z.int().min(1).max(100).optional(),
-  metadata: metadata.optional(),
+const uniqueKey = z.strictObject({
+  key: z.string().min(1).max(255),
+  for: z.union([z.literal("active"), duration(1, MAX_DELAY, 'of at most 36500d, or "active"')]).default(
+    "active",
+  )
+    .meta({
+      description: "How long the task has the key: while it is unfinished, or so long from its creation.",
+      examples: ["active", "24h"],
+    }),
+  onConflict: z.enum(["return", "reject", "replace"]).default("return").describe(
+    "What becomes of this one where another task of the type has the key: the other is answered, this one is " +
+      "refused, or the other is cancelled.",
+  ),
+}).describe("At most one task of the type and owner has the key.");
+
+/** The body of `POST /v1/tasks`, without what its type says of the input. */
+export const envelope = z.strictObject({
+  type: z.string().describe("Which work: a type of `GET /v1/types`."),
+  input: z.unknown().describe("What its type's schema allows."),
+  id: z.string().regex(UUID, "must be a UUID").optional().describe(
+    "The task's id, chosen by the client: a repeat of the same request answers the same task.",
+  ),
+  runAt: instant.optional().describe("Not before this time. RFC 3339."),
+  delay: duration(0, MAX_DELAY, "of at most 36500d").optional().meta({
+    description: "Not before this much time has passed, such as `30s`, `1h 5m` or `PT30S`.",
+    examples: ["1h 5m"],
+  }),
+  priority: z.int().min(-100).max(100).optional().describe(
+    "Higher goes first; first come, first served among equals. 0 unless given.",
+  ),
+  timeout: duration(1, MAX_TIMEOUT, "from 1ms to 24d").optional().meta({
+    description: "Of one attempt. The type's own unless given.",
+    examples: ["30s"],
+  }),
+  maxAttempts: z.int().min(1).max(100).optional().describe("The type's own unless given."),
+  metadata: metadata.optional().describe("Comes back with the task: at most 64 entries and 16 KiB."),
+  uniqueKey: uniqueKey.optional(),
+  webhook: webhookSchema.optional(),
+  parent: z.string().regex(UUID, "must be a UUID").optional().describe(
+    "The id of the task that this is for.",
+  ),
 });
+
+/** Where a submission comes from. */
+export interface Origin {
+  readonly owner: string;
+  readonly headers: Headers;
+}
+
+/** W3C Trace Context, 3.2; later versions may say more at the end. */
+const TRACEPARENT =
+  /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]{1,200})?$/;
 
 /**
  * What tasks of the type are made by.
@@ -82,30 +126,33 @@ export function definitionOf(registry: Registry, type: string, pointer?: string)
 /** Turns bodies into tasks: for each all that can be wrong with it is found here, before the store sees it. */
 export class Submissions {
   constructor(
-    readonly registry: Registry,
-    readonly newId: () => string,
-    readonly now: () => number,
-    readonly log: (error: unknown) => void,
+    private readonly deps: Pick<AppDeps, "registry" | "newId" | "now" | "log" | "files" | "egress">,
   ) {}
 
-  /** @throws {Problem} */
-  async draft(body: unknown, owner: string): Promise<NewTask> {
+  /**
+   * @param at where in the body it stands
+   * @throws {Problem}
+   */
+  async draft(body: unknown, origin: Origin, at: readonly PropertyKey[] = []): Promise<NewTask> {
+    const { owner } = origin;
     const parsed = envelope.safeParse(body);
-    if (!parsed.success) throw failed(flawsOf(parsed.error.issues));
+    if (!parsed.success) throw failed(flawsOf(parsed.error.issues, at));
     const { type, input, id, runAt, delay, priority, timeout, maxAttempts, metadata } = parsed.data;
     // A task without input has `{}` or `null`: what a forgotten field means would be a guess.
-    if (input === undefined) throw invalid("#/input", "is required");
+    if (input === undefined) throw invalid(pointer([...at, "input"]), "is required");
     if (runAt !== undefined && delay !== undefined) {
-      throw invalid("#/delay", "must not be combined with runAt");
+      throw invalid(pointer([...at, "delay"]), "must not be combined with runAt");
     }
 
-    const definition = definitionOf(this.registry, type, "#/type");
+    const definition = definitionOf(this.deps.registry, type, pointer([...at, "type"]));
     // Before the schema sees it: it is stored as it was sent, whatever a transform does to it.
     const text = JSON.stringify(input);
-    await this.#check(definition, input);
-    const start = delay === undefined ? runAt : this.now() + delay;
+    await this.#check(definition, input, at);
+    const own = id === undefined ? this.deps.newId() : id.toLowerCase();
+    if (definition.files) await holdFiles(this.deps.files, owner, own, input, at);
+    const start = delay === undefined ? runAt : this.deps.now() + delay;
     return {
-      id: id === undefined ? this.newId() : id.toLowerCase(),
+      id: own,
       type,
       owner,
       input: text,
@@ -113,22 +160,51 @@ export class Submissions {
       priority: priority ?? 0,
       maxAttempts: maxAttempts ?? definition.maxAttempts,
       timeout: timeout ?? definition.timeout,
-      runAt: start !== undefined && start > this.now() ? start : undefined,
+      runAt: start !== undefined && start > this.deps.now() ? start : undefined,
+      extras: this.#extras(parsed.data, origin, at),
     };
   }
 
-  async #check(definition: TaskDefinition, input: unknown): Promise<void> {
+  /** What most submissions have none of. */
+  #extras(
+    { uniqueKey, webhook, parent }: z.output<typeof envelope>,
+    { headers }: Origin,
+    at: readonly PropertyKey[],
+  ): Extras | undefined {
+    const traceparent = headers.get("traceparent") ?? undefined;
+    if (!uniqueKey && !webhook && parent === undefined && traceparent === undefined) return undefined;
+    // What is no trace context is to be ignored: W3C Trace Context, 3.2.2.
+    const trace = traceparent !== undefined && TRACEPARENT.test(traceparent) ? { traceparent } : {};
+    if (webhook) {
+      checkTarget(webhook.url, this.deps.egress ?? AllowList.NOTHING, pointer([...at, "webhook", "url"]));
+    }
+    const extras: Extras = {
+      ...trace,
+      ...(parent !== undefined && { parent: parent.toLowerCase() }),
+      ...(uniqueKey && {
+        uniqueKey: {
+          key: uniqueKey.key,
+          onConflict: uniqueKey.onConflict,
+          ...(uniqueKey.for !== "active" && { keep: uniqueKey.for }),
+        },
+      }),
+      ...(webhook && { webhook: webhookOf(webhook), depth: depthOf(headers, pointer([...at, "webhook"])) }),
+    };
+    return Object.keys(extras).length === 0 ? undefined : extras;
+  }
+
+  async #check(definition: TaskDefinition, input: unknown, at: readonly PropertyKey[]): Promise<void> {
     // Never `safeParse`: it leaves the promise of an asynchronous refinement behind, whose rejection nobody handles.
     const result = await definition.input.safeParseAsync(input).catch((error) => {
-      throw this.#broken(error);
+      throw this.#broken(error, at);
     });
-    if (!result.success) throw failed(flawsOf(result.error.issues, ["input"]));
+    if (!result.success) throw failed(flawsOf(result.error.issues, [...at, "input"]));
   }
 
   /** A schema that throws is its author's mistake, but it did not accept the input. */
-  #broken(error: unknown): Problem {
-    this.log(error);
-    return invalid("#/input", "could not be checked");
+  #broken(error: unknown, at: readonly PropertyKey[]): Problem {
+    this.deps.log?.(error, "-");
+    return invalid(pointer([...at, "input"]), "could not be checked");
   }
 }
 

@@ -2,12 +2,15 @@ import type { Hono } from "hono";
 import { z } from "zod";
 import type { TaskType } from "../tasks/lib/registry.ts";
 import type { AppDeps } from "./deps.ts";
-import { reply } from "./reply.ts";
+import { reply, SERVICE_DESC } from "./reply.ts";
 
 /** `GET /v1/types`: what can be submitted. Written once, since types do not change while the service runs. */
-export function mountTypes(app: Hono, { registry }: AppDeps): void {
+export function mountTypes(app: Hono, { registry, admit }: AppDeps): void {
   const types = JSON.stringify({ types: [...registry.values()].map(describe) });
-  app.get("/v1/types", () => reply(200, types));
+  app.get("/v1/types", (c) => {
+    admit(c.req.raw);
+    return reply(200, types, SERVICE_DESC);
+  });
 }
 
 function describe({ type, definition, unavailable }: TaskType) {
@@ -25,7 +28,8 @@ function describe({ type, definition, unavailable }: TaskType) {
   };
 }
 
-function jsonSchema(schema: z.ZodType, io: "input" | "output"): unknown {
+/** A schema as clients read it. */
+export function jsonSchema(schema: z.ZodType, io: "input" | "output"): unknown {
   try {
     return z.toJSONSchema(schema, { io, unrepresentable: "any" });
   } catch {

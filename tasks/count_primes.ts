@@ -5,7 +5,9 @@ const SEGMENT = 1 << 17;
 
 export default defineTask({
   description: "Counts the primes up to a number: work that keeps a CPU busy.",
-  input: z.strictObject({ upTo: z.int().min(0).max(10_000_000_000) }),
+  input: z.strictObject({ upTo: z.int().min(0).max(10_000_000_000) }).meta({
+    examples: [{ upTo: 1_000_000 }],
+  }),
   result: z.strictObject({ count: z.int() }),
   isolation: "process",
   timeout: "10m",

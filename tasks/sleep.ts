@@ -3,7 +3,7 @@ import { defineTask } from "./mod.ts";
 
 export default defineTask({
   description: "Waits: the long-running task of every tutorial.",
-  input: z.strictObject({ ms: z.int().min(0).max(86_400_000) }),
+  input: z.strictObject({ ms: z.int().min(0).max(86_400_000) }).meta({ examples: [{ ms: 1000 }] }),
   result: z.strictObject({ sleptMs: z.int() }),
   timeout: "25h",
   async run({ ms }, { signal }) {

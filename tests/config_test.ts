@@ -17,18 +17,31 @@ Deno.test("an empty environment gives the defaults of the design", () => {
   assert.deepEqual(values, {
     host: "127.0.0.1",
     port: 8000,
+    apiKeysFile: undefined,
     allowAnonymous: false,
+    rateLimit: undefined,
+    keyConcurrency: undefined,
+    streamsPerKey: 100,
+    streamsMax: 20_000,
+    waitMax: 60_000,
+    waitersMax: 10_000,
     storeUrl: "memory:",
     dataDir: "/srv/data",
     tasksDir: undefined,
     runners: "on",
+    scrapeContact: undefined,
     smtpUrl: undefined,
     mailFrom: undefined,
     logLevel: "info",
     queueMax: 100_000,
     queueMaxBytes: 256 * 2 ** 20,
     bodyMax: 2 ** 20,
+    batchBodyMax: 10 * 2 ** 20,
+    idempotencyKept: 86_400_000,
     bodyTimeout: 15_000,
+    fileMax: 100 * 2 ** 20,
+    filesMaxBytes: 10 * 2 ** 30,
+    fileRetention: 7 * 86_400_000,
     jsonDepthMax: 64,
     jsonNodesMax: 10_000,
     resultMax: 2 ** 20,
@@ -40,6 +53,7 @@ Deno.test("an empty environment gives the defaults of the design", () => {
     lease: 30_000,
     grace: 5_000,
     drainTimeout: 20_000,
+    egressAllow: undefined,
     runnerIdle: 30_000,
     loadTimeout: 10_000,
     nice: 10,
@@ -159,6 +173,19 @@ Deno.test("without ALLOW_ANONYMOUS only a loopback address will do", () => {
   }
 });
 
+Deno.test("with a key file any address will do", () => {
+  assert.deepEqual(problemsOf({ HOST: "0.0.0.0", API_KEYS_FILE: "keys.json" }), []);
+  assert.equal(loadConfig({ API_KEYS_FILE: "keys.json" }, "/srv").apiKeysFile, "/srv/keys.json");
+  assert.match(problemsOf({ HOST: "0.0.0.0", API_KEYS_FILE: "" })[0] ?? "", /^HOST: .*API_KEYS_FILE/);
+});
+
+Deno.test("a rate is a count in a second, minute, hour or day", () => {
+  assert.deepEqual(loadConfig({ RATE_LIMIT: "1000/m" }, "/").rateLimit, { quota: 1000, window: 60 });
+  for (const text of ["0/s", "100", "100/x", "-1/s", "1.5/s", "999999999/s", "100 / s"]) {
+    assert.match(problemsOf({ RATE_LIMIT: text })[0] ?? "", /^RATE_LIMIT: .*such as 100\/s/, text);
+  }
+});
+
 Deno.test("settings that contradict each other are a problem", () => {
   assert.match(problemsOf({ BACKOFF_BASE: "1h" })[0] ?? "", /^BACKOFF_MAX: .*at least BACKOFF_BASE/);
 });
@@ -175,6 +202,17 @@ Deno.test("mail settings take what a mail server needs and no header injection",
   }
 });
 
+Deno.test("whom sites may turn to is a page or an address, and nothing that ends a header's comment", () => {
+  for (const contact of ["https://example.org/bot?a=1", "bot@example.org"]) {
+    assert.equal(loadConfig({ SCRAPE_CONTACT: contact }, "/").scrapeContact, contact);
+  }
+  for (
+    const contact of ["me", "ftp://example.org/", "https://example.org/)x", "a@b c", "https://ü.example/"]
+  ) {
+    assert.match(problemsOf({ SCRAPE_CONTACT: contact })[0] ?? "", /^SCRAPE_CONTACT: /, contact);
+  }
+});
+
 Deno.test("a duration that a timer could not hold is refused", () => {
   assert.equal(loadConfig({ LEASE: "24d" }, "/").lease, 24 * 86_400_000);
   assert.match(problemsOf({ LEASE: "25d" })[0] ?? "", /from 1s to 24d/);
@@ -188,12 +226,18 @@ Deno.test("a folder with a comma, which Deno's command line cannot express, is r
 });
 
 Deno.test("the rights are what the settings need", () => {
-  assert.deepEqual(rights({}, "/srv"), { net: "127.0.0.1:8000", read: ".,/srv/data", write: "/srv/data" });
-  const env = { HOST: "::1", PORT: "80", DATA_DIR: "/var/errand", TASKS_DIR: "my tasks" };
+  assert.deepEqual(rights({}, "/srv"), {
+    net: "127.0.0.1:8000",
+    read: ".,/srv/data",
+    write: "/srv/data",
+    keys: "keys.json,keys.json.lock",
+  });
+  const env = { HOST: "::1", PORT: "80", DATA_DIR: "/var/errand", TASKS_DIR: "my tasks", API_KEYS_FILE: "k" };
   assert.deepEqual(rights(env, "/srv"), {
     net: "[::1]:80",
-    read: ".,/var/errand,/srv/my tasks",
+    read: ".,/var/errand,/srv/my tasks,/srv/k",
     write: "/var/errand",
+    keys: "/srv/k,/srv/k.lock",
   });
 });
 

@@ -61,14 +61,14 @@ export interface Program {
 
 /** Runs `main.ts` with the rights of `deno task start`. */
 export function program(args: string[], env: Record<string, string>): Program {
-  const { HOST = "127.0.0.1", PORT = "8000", DATA_DIR = "data", TASKS_DIR = "tasks" } = env;
+  const { HOST = "127.0.0.1", PORT = "8000", DATA_DIR = "data", TASKS_DIR = "tasks", API_KEYS_FILE } = env;
   const child = spawn(Deno.execPath(), [
     "run",
     "--no-prompt",
     "--allow-env",
     "--allow-sys=setPriority",
     `--allow-net=${HOST}:${PORT}`,
-    `--allow-read=.,${DATA_DIR},${TASKS_DIR}`,
+    `--allow-read=.,${DATA_DIR},${TASKS_DIR}${API_KEYS_FILE ? `,${API_KEYS_FILE}` : ""}`,
     `--allow-write=${DATA_DIR}`,
     `--allow-run=${Deno.execPath()}`,
     MAIN,

@@ -7,22 +7,46 @@ const which = fc.nat(9);
 const alone = fc.boolean();
 const delay = fc.constantFrom(undefined, 0, 5_000, 20_000);
 
+/** Half of them without anything. */
+const rarely = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
+
+const wish = fc.record({
+  type,
+  id: which,
+  input: fc.constantFrom("1", "1", "1", "2"),
+  priority: fc.nat(2),
+  delay,
+  unique: rarely(fc.record({
+    key: fc.constantFrom("u", "v"),
+    keep: fc.constantFrom(undefined, 20_000),
+    onConflict: fc.constantFrom("return" as const, "reject" as const, "replace" as const),
+  })),
+  webhook: rarely(fc.constant(true)),
+});
+
 export const command = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
       do: fc.constant("enqueue" as const),
       owner,
-      type,
-      id: which,
-      input: fc.constantFrom("1", "1", "1", "2"),
-      priority: fc.nat(2),
-      delay,
+      wishes: fc.array(wish, { minLength: 1, maxLength: 4 }),
+      batch: rarely(fc.record({ then: fc.boolean() })),
+      repeat: rarely(
+        fc.record({ key: fc.constantFrom("k", "l"), fingerprint: fc.constantFrom("f", "f", "g") }),
+      ),
     }),
   },
   {
     weight: 5,
-    arbitrary: fc.record({ do: fc.constant("claim" as const), type, alone, limit: fc.nat(3) }),
+    arbitrary: fc.record({
+      do: fc.constant("claim" as const),
+      wants: fc.uniqueArray(fc.record({ type, alone, limit: fc.nat(3) }), {
+        minLength: 1,
+        maxLength: 3,
+        selector: (want) => `${want.type} ${want.alone}`,
+      }),
+    }),
   },
   {
     weight: 5,
@@ -60,4 +84,5 @@ export const command = fc.oneof(
   fc.record({ do: fc.constant("recover" as const) }),
 );
 
+export type Wish = typeof wish extends fc.Arbitrary<infer W> ? W : never;
 export type Command = typeof command extends fc.Arbitrary<infer C> ? C : never;

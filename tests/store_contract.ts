@@ -1,11 +1,16 @@
 /**
- * The contract of `queue/store.ts`, sentence by sentence, for any store: how tasks get in and run here, how they are
- * read and end in `store_contract_upkeep.ts`.
+ * The contract of `queue/store.ts`, sentence by sentence, for any store: how tasks get in and run here, whose turn it
+ * is in `store_contract_fairness.ts`, how they are read and end in `store_contract_upkeep.ts`, and
+ * what attempts leave to those after them in `store_contract_checkpoint.ts`.
  */
 import { deepEqual, equal, notEqual, rejects } from "node:assert/strict";
 import { IdConflict, QueueFull } from "../queue/errors.ts";
 import type { Store, StoreOptions } from "../queue/store.ts";
 import { sizeOf, type Task } from "../queue/task.ts";
+import { batchesContract } from "./store_contract_batches.ts";
+import { checkpointContract } from "./store_contract_checkpoint.ts";
+import { fairnessContract } from "./store_contract_fairness.ts";
+import { keysContract } from "./store_contract_keys.ts";
 import { upkeepContract } from "./store_contract_upkeep.ts";
 import { Clock, draft, failure, LEASE, type Open, put, take, takeOne } from "./store_fixtures.ts";
 
@@ -290,5 +295,9 @@ export function storeContract(name: string, open: Open): void {
     deepEqual(tasks.map((task) => task?.status), ["cancelled", "cancelled", "succeeded"]);
   });
 
+  keysContract(test);
+  batchesContract(test);
+  fairnessContract(test);
+  checkpointContract(test);
   upkeepContract(test);
 }

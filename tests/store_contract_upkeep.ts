@@ -86,7 +86,7 @@ export function upkeepContract(test: Test): void {
 
   test("report() keeps the last progress and the log's last lines", async (store, clock) => {
     const id = await put(store);
-    deepEqual(await store.logs("ann", id), []);
+    deepEqual((await store.logs("ann", id))?.lines, []);
     const { token } = await takeOne(store, clock);
     const line = (n: number) => ({ at: clock.time + n, level: "info" as const, message: `line ${n}` });
     const lines = Array.from({ length: 1_500 }, (_, n) => line(n));
@@ -96,14 +96,15 @@ export function upkeepContract(test: Test): void {
       { token, progress: { current: 2, total: 3, message: "two" }, log: lines.slice(700) },
     ]);
     deepEqual((await store.get("ann", id))?.progress, { current: 2, total: 3, message: "two" });
-    const kept = await store.logs("ann", id);
-    ok(kept!.length > 100 && kept!.length <= 1_000, `${kept!.length} lines`);
-    deepEqual(kept, lines.slice(-kept!.length));
+    const kept = (await store.logs("ann", id))!.lines;
+    ok(kept.length > 100 && kept.length <= 1_000, `${kept.length} lines`);
+    deepEqual(kept, lines.slice(-kept.length));
+    equal((await store.get("ann", id))?.lines, 1_500);
     await store.settle([{ token, to: "succeeded", result: undefined }]);
     const task = await store.get("ann", id);
     await store.report([{ token, progress: { current: 3 }, log: [line(8_888)] }]);
     deepEqual(await store.get("ann", id), task);
-    deepEqual(await store.logs("ann", id), kept);
+    deepEqual(await store.logs("ann", id), { task, lines: kept });
   });
 
   test("cancel() ends a scheduled or queued task", async (store, clock) => {
@@ -194,7 +195,7 @@ export function upkeepContract(test: Test): void {
     equal(await store.hasExpired("ann", again.id), false);
     deepEqual(await store.counts(), {});
     equal((await store.enqueue([again]))[0]?.replayed, false);
-    deepEqual(await store.logs("ann", again.id), []);
+    deepEqual((await store.logs("ann", again.id))?.lines, []);
   });
 
   test("counts() tells how many there are, for one owner or all", async (store, clock) => {
@@ -261,22 +262,43 @@ export function upkeepContract(test: Test): void {
 
   test("subscribe() tells of every change, in order and after the verb", async (store, clock) => {
     const heard: string[] = [];
-    const end = store.subscribe((tasks) =>
-      heard.push(...tasks.map((task) => `${task.status} ${task.version}`))
+    const end = store.subscribe((changes) =>
+      heard.push(
+        ...changes.map(({ task, kind, lines }) =>
+          kind === "log"
+            ? `${lines.map(({ message }) => message)} ${task.version}.${task.lines}`
+            : `${kind === "progress" ? kind : task.status} ${task.version}`
+        ),
+      )
     );
     const id = await put(store, { runAt: clock.time + 1 });
     clock.time += 1;
     const { token } = await takeOne(store, clock);
-    await store.report([{ token, progress: { current: 1 } }]);
+    const log = ["a", "b"].map((message) => ({ at: clock.time, level: "info" as const, message }));
+    await store.report([{ token, progress: { current: 1 } }, { token, log }, {
+      token,
+      log: log.slice(1),
+      progress: { current: 2 },
+    }]);
     await store.cancel("ann", id);
     await store.settle([{ token, to: "cancelled" }]);
     await store.retry("ann", id);
     await new Promise((resolve) => setTimeout(resolve, 0));
-    const expected = "scheduled 1,queued 2,running 3,running 4,running 5,cancelled 6,queued 7";
-    deepEqual(heard, expected.split(","));
+    deepEqual(heard, [
+      "scheduled 1",
+      "queued 2",
+      "running 3",
+      "progress 4",
+      "a,b 4.2",
+      "b 4.3",
+      "progress 5",
+      "running 6",
+      "cancelled 7",
+      "queued 8",
+    ]);
     end();
     await put(store);
     await new Promise((resolve) => setTimeout(resolve, 0));
-    equal(heard.length, 7);
+    equal(heard.length, 10);
   });
 }

@@ -4,25 +4,18 @@
  */
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
-import { IdConflict, WrongStatus } from "../queue/errors.ts";
+import { UniqueConflict, WrongStatus } from "../queue/errors.ts";
 import { lapsed, settled, stopped } from "../queue/settled.ts";
-import type { Claim, Settlement, Store, Token } from "../queue/store.ts";
+import type { Claim, Settlement, Store, Together, Token } from "../queue/store.ts";
 import * as transition from "../queue/task.ts";
-import { type Status, type Task } from "../queue/task.ts";
-import { type Command, command } from "./store_commands.ts";
+import type { NewTask, Status, Task } from "../queue/task.ts";
+import { type Command, command, type Wish } from "./store_commands.ts";
 import { Clock, draft, failure, LEASE, type Open } from "./store_fixtures.ts";
+import { followUp, type Plan, type Row, Ties } from "./store_model_ties.ts";
 
 const RETENTION = { retentionSucceeded: 40_000, retentionFailed: 90_000 };
-
-interface Row {
-  task: Task;
-  /** When it was queued last, among all. */
-  order: number;
-  /** The latest claim of it, among all. */
-  claimed: number;
-  token?: Token;
-  until: number;
-}
+const BOBS_CONCURRENCY = 2;
+const KEPT = 20_000;
 
 /** Registers the test. fast-check prints the seed and the shortest sequence that fails. */
 export function storeModel(name: string, open: Open, numRuns: number): void {
@@ -31,7 +24,8 @@ export function storeModel(name: string, open: Open, numRuns: number): void {
       fc.array(command, { maxLength: 150, size: "max" }),
       async (commands) => {
         const clock = new Clock();
-        const store = await open({ now: clock.now, ...RETENTION });
+        const concurrencyOf = (owner: string) => owner === "bob" ? BOBS_CONCURRENCY : undefined;
+        const store = await open({ now: clock.now, ...RETENTION, concurrencyOf, followUp });
         const run = new Run(store, clock);
         try {
           for (const next of commands) await run.step(next);
@@ -47,8 +41,12 @@ export function storeModel(name: string, open: Open, numRuns: number): void {
 /** One sequence, carried out on a store and on the model. */
 class Run {
   #rows: Row[] = [];
+  #ties = new Ties(this.#rows);
+  #batches = 0;
   #expired = new Set<string>();
   #orders = 0;
+  /** Since when an owner waits for its turn, by its tasks' `kind`. */
+  #turns = new Map<string, number>();
   /** All claims ever given, so that old tokens are tried too. */
   #claims: Claim[] = [];
 
@@ -103,37 +101,99 @@ class Run {
   }
 
   async #enqueue(next: Command & { do: "enqueue" }): Promise<void> {
-    const { delay, owner, type, input, priority } = next;
-    const runAt = delay === undefined ? undefined : this.clock.time + delay;
-    const wish = draft({ id: `${next.id}`, owner, type, input, priority, runAt });
-    const known = this.#find(owner, wish.id);
-    const answer = await outcome(this.store.enqueue([wish]));
-    if (known === undefined) {
-      const task = transition.created(wish, this.clock.time);
-      this.#rows.push({ task, order: ++this.#orders, claimed: 0, until: 0 });
-      deepEqual(answer, [{ task, replayed: false }]);
-    } else if (known.task.type === type && known.task.input === input) {
-      deepEqual(answer, [{ task: known.task, replayed: true }]);
-    } else equal(answer, IdConflict);
+    const { owner } = next;
+    const drafts = next.wishes.map((wish) => this.#draft(owner, wish));
+    const together = this.#together(next);
+    const { idempotency } = together;
+    if (idempotency) {
+      const known = this.#ties.repeated(owner, idempotency, this.clock.time);
+      deepEqual(await outcome(this.store.replay(owner, idempotency)), known);
+      if (known !== undefined) {
+        return deepEqual(await outcome(this.store.enqueue(drafts, together)), known);
+      }
+    }
+    const plan = this.#ties.plan(drafts, together, this.clock.time);
+    const answer = await outcome(this.store.enqueue(drafts, together));
+    if (typeof plan === "function") return equal(answer, plan);
+    const { answers, fresh } = plan as Plan;
+    deepEqual(answer, answers);
+    this.#ties.commit(plan as Plan, owner, together, this.clock.time);
+    // Before what follows the end of those that they replace.
+    this.#rows.push(...fresh.map(({ row }) => row));
+    for (const { row, replaces } of fresh) {
+      if (replaces !== undefined) this.#stop(replaces);
+      if (row.task.status === "queued") this.#line(row);
+    }
   }
 
-  async #claim({ type, alone, limit }: Command & { do: "claim" }): Promise<void> {
+  #draft(owner: string, { unique, webhook, delay, id, ...wish }: Wish): NewTask {
+    const { key, keep, onConflict } = unique ?? {};
+    const extras = {
+      ...(key && onConflict && { uniqueKey: { key, onConflict, ...(keep && { keep }) } }),
+      ...(webhook && { webhook: { url: "https://example.com" } }),
+    };
+    return draft({
+      ...wish,
+      owner,
+      id: `${id}`,
+      runAt: delay === undefined ? undefined : this.clock.time + delay,
+      extras: Object.keys(extras).length > 0 ? extras : undefined,
+    });
+  }
+
+  #together({ owner, batch, repeat }: Command & { do: "enqueue" }): Together {
+    const id = `batch-${++this.#batches}`;
+    const then = batch?.then ? draft({ id: `then-${this.#batches}`, owner }) : undefined;
+    return {
+      ...(batch && { batch: { id, then } }),
+      ...(repeat && { idempotency: { ...repeat, until: this.clock.time + KEPT } }),
+    };
+  }
+
+  /** Cancelled, unless it has finished. */
+  #stop(row: Row): void {
+    const { time } = this.clock;
+    if (row.task.status === "running") row.task = transition.cancelRequested(row.task, time);
+    else if (!transition.isFinal(row.task.status)) this.#become(row, stopped(row.task, time, RETENTION));
+  }
+
+  async #claim({ wants }: Command & { do: "claim" }): Promise<void> {
     const due = this.#rows.filter(({ task }) =>
       task.status === "scheduled" && task.runAt! <= this.clock.time
     );
     due.sort((a, b) => a.task.runAt! - b.task.runAt!);
     for (const row of due) this.#become(row, transition.due(row.task));
-    const rows = this.#rows
-      .filter(({ task }) => task.status === "queued" && task.type === type && task.alone === alone)
-      .sort((a, b) => b.task.priority - a.task.priority || a.order - b.order)
-      .slice(0, limit);
     const until = this.clock.time + LEASE;
-    const claims = await this.store.claim([{ type, alone, limit }], until);
-    for (const row of rows) this.#become(row, transition.claimed(row.task, this.clock.time));
+    const claims = await this.store.claim(wants, until);
+    const rows: Row[] = [];
+    const open = wants.map((want) => ({ ...want }));
+    for (let row = this.#next(open); row !== undefined; row = this.#next(open)) {
+      this.#become(row, transition.claimed(row.task, this.clock.time));
+      rows.push(row);
+    }
     deepEqual(claims.map(({ task }) => task), rows.map(({ task }) => task));
     rows.forEach((row, at) =>
       Object.assign(row, { token: claims[at]!.token, until, claimed: this.#claims.push(claims[at]!) })
     );
+  }
+
+  /** The one whose turn it is; it is taken off what is wanted. */
+  #next(open: { type: string; alone: boolean; limit: number }[]): Row | undefined {
+    const running = this.#rows.filter(({ task }) => task.status === "running");
+    const bobIsFull = running.filter(({ task }) => task.owner === "bob").length >= BOBS_CONCURRENCY;
+    const wantOf = ({ task }: Row) =>
+      open.find(({ type, alone, limit }) => task.type === type && task.alone === alone && limit > 0);
+    const besides = (row: Row) => running.filter((other) => kind(other) === kind(row)).length;
+    const [first] = this.#rows
+      .filter((row) =>
+        row.task.status === "queued" && wantOf(row) && !(bobIsFull && row.task.owner === "bob")
+      )
+      .sort((a, b) =>
+        besides(a) - besides(b) || this.#turns.get(kind(a))! - this.#turns.get(kind(b))! ||
+        b.task.priority - a.task.priority || a.order - b.order
+      );
+    if (first) wantOf(first)!.limit--;
+    return first;
   }
 
   async #settle(next: Command & { do: "settle" }): Promise<void> {
@@ -170,14 +230,16 @@ class Run {
       remove: ["succeeded", "failed", "cancelled"] as const,
     }[verb];
     if (!legal.includes(task.status)) return equal(answer, WrongStatus);
+    if (verb === "retry" && this.#ties.rival(row, this.clock.time)) return equal(answer, UniqueConflict);
     if (verb === "remove") {
-      this.#rows.splice(this.#rows.indexOf(row), 1);
+      this.#ties.forget(row);
       this.#expired.delete(`${owner} ${id}`);
       return equal(answer, true);
     }
-    if (verb === "retry") this.#become(row, transition.retried(task));
-    else if (task.status === "running") row.task = transition.cancelRequested(task, this.clock.time);
-    else if (task.status !== "cancelled") this.#become(row, stopped(task, this.clock.time, RETENTION));
+    if (verb === "retry") {
+      this.#ties.take(row);
+      this.#become(row, transition.retried(task));
+    } else this.#stop(row);
     deepEqual(answer, row.task);
   }
 
@@ -193,7 +255,7 @@ class Run {
       const { owner, id, expiresAt } = row.task;
       if (await this.store.get(owner, id) !== undefined) continue;
       equal(expiresAt! <= expired[swept - 1]!.task.expiresAt!, true);
-      this.#rows.splice(this.#rows.indexOf(row), 1);
+      this.#ties.forget(row);
       this.#expired.add(`${owner} ${id}`);
     }
   }
@@ -214,6 +276,11 @@ class Run {
         equal(await this.store.hasExpired(owner, `${id}`), gone);
       }
     }
+    for (const { owner, id, batch } of this.#ties.batches()) {
+      deepEqual(await this.store.batch(owner, id), batch);
+      const members = this.#rows.map(({ task }) => task).filter(({ extras }) => extras?.batch === id);
+      deepEqual((await this.store.list(owner, { limit: 100, batch: id })).tasks, members.reverse());
+    }
     const waiting = this.#rows.filter(({ task }) => task.status === "scheduled").map(({ task }) =>
       task.runAt!
     );
@@ -221,13 +288,31 @@ class Run {
   }
 
   #become(row: Row, task: Task): void {
+    const { status } = row.task;
+    if (status === "running") this.#turns.set(kind(row), ++this.#orders);
     row.task = task;
-    if (task.status === "queued") row.order = ++this.#orders;
+    if (status !== "running" && task.status === "queued") row.order = 0;
+    if (task.status === "queued") this.#line(row);
     if (task.status !== "running") row.token = undefined;
+    for (const wish of this.#ties.follow(row, this.clock.time)) {
+      if (this.#find(wish.owner, wish.id) !== undefined) continue;
+      const row = { task: transition.created(wish, this.clock.time), order: 0, claimed: 0, until: 0 };
+      this.#rows.push(row);
+      this.#line(row);
+    }
+  }
+
+  /** It is queued, in its old place where it has one. */
+  #line(row: Row): void {
+    const isFirst = !this.#rows.some((other) =>
+      other !== row && other.task.status === "queued" && other.order > 0 && kind(other) === kind(row)
+    );
+    if (isFirst) this.#turns.set(kind(row), ++this.#orders);
+    if (row.order === 0) row.order = ++this.#orders;
   }
 
   #find(owner: string, id: string): Row | undefined {
-    return this.#rows.find(({ task }) => task.owner === owner && task.id === id);
+    return this.#ties.find(owner, id);
   }
 
   #token(claim: number): Token {
@@ -237,6 +322,11 @@ class Run {
   #running(token: Token): Row | undefined {
     return this.#rows.find((row) => row.token === token);
   }
+}
+
+/** Tasks of the same kind are served in their own order; the others take turns. */
+function kind({ task: { owner, type, alone } }: Row): string {
+  return `${owner} ${type} ${alone}`;
 }
 
 /** What came back, or the class of what was thrown. */

@@ -1,9 +1,9 @@
 /** The runners of one type: where a task is placed, and what it means when something dies. */
 import type { Failure, Outcome, StopReason } from "../queue/outcome.ts";
-import type { Claim, Report as TaskReport, Token, Want } from "../queue/store.ts";
-import type { TaskDefinition } from "../tasks/mod.ts";
+import type { Checkpoint, Claim, Report as TaskReport, Token, Want } from "../queue/store.ts";
+import { CHECKPOINT_MAX, type TaskDefinition } from "../tasks/mod.ts";
 import { Breaker } from "./breaker.ts";
-import type { Innocence, Report } from "./messages.ts";
+import type { Innocence, Order, Report } from "./messages.ts";
 import type { Death, Wall, WallEar } from "./process.ts";
 import { failed, released } from "./verdict.ts";
 
@@ -28,6 +28,7 @@ export interface CrewOptions {
   readonly raise: (solo: boolean, ear: WallEar) => Wall;
   readonly outcomes: (list: Outcome[]) => void;
   readonly reports: (list: TaskReport[]) => void;
+  readonly checkpoints: (list: Checkpoint[]) => Promise<boolean[]>;
   readonly died: (death: Death) => void;
 }
 
@@ -36,6 +37,8 @@ interface Run {
   readonly alone: boolean;
   readonly overdue: number;
   asked: StopReason | undefined;
+  /** A checkpoint of it is on its way to the store. */
+  saving: boolean;
 }
 
 class Runner {
@@ -86,13 +89,15 @@ export class Crew {
     const runner = this.#runnerFor(solo);
     const key = ++lastKey;
     const overdue = performance.now() + loadTimeout + task.timeout + grace + OVERDUE;
-    runner.runs.set(key, { claim, alone: task.alone, overdue, asked: undefined });
+    runner.runs.set(key, { claim, alone: task.alone, overdue, asked: undefined, saving: false });
     this.#places.set(claim.token, { runner, key });
     this.#running++;
     if (task.alone) this.#alone++;
     const most = definition.isolation === "fresh" ? 1 : solo ? MOST_RUNS_SOLO : MOST_RUNS;
     if (++runner.served >= most) runner.retiring = true;
-    runner.wall.send(["run", key, task.id, task.attempt, task.timeout, task.input]);
+    const order: Order = ["run", key, task.id, task.attempt, task.timeout, task.input];
+    if (task.checkpoint !== undefined) order.push(task.checkpoint);
+    runner.wall.send(order, task);
   }
 
   stop(token: Token, reason: StopReason): void {
@@ -151,11 +156,12 @@ export class Crew {
   #heard(runner: Runner, reports: readonly Report[]): void {
     const outcomes: Outcome[] = [];
     const told: TaskReport[] = [];
+    const saved: { key: number; run: Run; checkpoint: string }[] = [];
     let unasked = 0;
     for (const report of reports) {
       switch (report[0]) {
         case "done": {
-          if (!this.#isJson(report[2])) {
+          if (report[2] !== "" && !isJson(report[2], this.#options.resultMax)) {
             runner.wall.kill({ code: "protocol_violation", message: "A result that is no JSON." });
             break;
           }
@@ -187,6 +193,18 @@ export class Crew {
           if (token !== undefined) told.push(taskReport(token, report));
           break;
         }
+        case "checkpoint": {
+          const [, key, checkpoint] = report;
+          const run = runner.runs.get(key);
+          if (!run) unasked++;
+          else if (run.saving || !isJson(checkpoint, CHECKPOINT_MAX)) {
+            runner.wall.kill({ code: "protocol_violation", message: "A checkpoint that is none." });
+          } else {
+            run.saving = true;
+            saved.push({ key, run, checkpoint });
+          }
+          break;
+        }
         case "condemned":
           outcomes.push(...this.#condemned(runner, report[1], report[2], report[3]));
           break;
@@ -199,7 +217,21 @@ export class Crew {
     }
     if (unasked > 0) this.#count(runner, unasked);
     if (told.length > 0) this.#options.reports(told);
+    // Before the outcomes: with them, the store no longer takes any.
+    if (saved.length > 0) this.#save(runner, saved);
     if (outcomes.length > 0) this.#options.outcomes(outcomes);
+  }
+
+  async #save(
+    runner: Runner,
+    saved: readonly { key: number; run: Run; checkpoint: string }[],
+  ): Promise<void> {
+    const list = saved.map(({ run, checkpoint }) => ({ token: run.claim.token, checkpoint }));
+    const kept = await this.#options.checkpoints(list);
+    saved.forEach(({ key, run }, i) => {
+      run.saving = false;
+      if (runner.runs.get(key) === run) runner.wall.send(["kept", key, kept[i]!]);
+    });
   }
 
   /** Its agent asks for its end. Suspects are judged; whoever shared the runner besides is released. */
@@ -266,22 +298,21 @@ export class Crew {
     return run;
   }
 
-  #isJson(text: string): boolean {
-    if (text === "") return true;
-    if (text.length > this.#options.resultMax) return false;
-    try {
-      JSON.parse(text);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
   #count(runner: Runner, messages: number): void {
     const now = performance.now();
     if (now - runner.flood.since > 1_000) runner.flood = { since: now, count: 0 };
     if ((runner.flood.count += messages) <= this.#flood) return;
     runner.wall.kill({ code: "protocol_violation", message: "Too many messages." });
+  }
+}
+
+function isJson(text: string, most: number): boolean {
+  if (text.length > most) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 

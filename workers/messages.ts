@@ -16,7 +16,19 @@ export interface LoadSpec {
   readonly resultMax: number;
   /** Environment variables whose values never appear in a log or an error. */
   readonly secrets: readonly string[];
+  /** Present where the type has files. */
+  readonly files?: FilesSpec | undefined;
 }
+
+export interface FilesSpec {
+  /** The runner's, as `run_folder.ts` lays it out. */
+  readonly folder: string;
+  /** Bytes that one run may write. */
+  readonly max: number;
+}
+
+/** Files that one run can make. */
+export const MADE_MAX = 1_000;
 
 export interface PoolSpec extends LoadSpec {
   /** Workers at most. */
@@ -44,8 +56,11 @@ export interface Failed {
 export type Order =
   | ["init", PoolSpec]
   | ["load", LoadSpec, lock: string]
-  | ["run", key: number, id: string, attempt: number, timeout: number, input: string]
+  /** `last` is the checkpoint of an earlier attempt, where there is one. */
+  | ["run", key: number, id: string, attempt: number, timeout: number, input: string, last?: string]
   | ["stop", key: number, reason: string]
+  /** What became of the run's checkpoint: whether it is kept. */
+  | ["kept", key: number, kept: boolean]
   | ["abandon", key: number]
   | ["ping"];
 
@@ -60,6 +75,10 @@ export type Report =
   | ["fail", key: number, Failed]
   | ["progress", key: number, current: number, total: number | null, message: string | null]
   | ["log", key: number, level: LogLevel, message: string]
+  /** The run has begun a file; which of them are kept, its result says. */
+  | ["made", key: number, id: string, name: string | null, contentType: string]
+  /** Answered by `kept`; there is no other from this run until then. */
+  | ["checkpoint", key: number, checkpoint: string]
   // from a worker alone
   | ["locked"]
   | ["loaded"]
@@ -84,7 +103,7 @@ const LIST_MAX = 1 << 20;
 /** Nobody parses more heads than this at once; lists that keep `LIST_MAX` stay far below. */
 const HEADS_MAX = 1 << 23;
 
-const BODY: Readonly<Record<string, number>> = { run: 5, done: 2 };
+const BODY: Readonly<Record<string, number>> = { run: 5, done: 2, checkpoint: 2 };
 
 export function encode(messages: readonly Message[]): string {
   const heads: unknown[] = [];
@@ -94,8 +113,8 @@ export function encode(messages: readonly Message[]): string {
     if (at === undefined) heads.push(message);
     else {
       const body = message[at] as string;
-      const head: unknown[] = message.slice(0, at);
-      head.push(body.length);
+      const head: unknown[] = [...message];
+      head[at] = body.length;
       heads.push(head);
       bodies += body;
     }
@@ -110,6 +129,7 @@ type Check = (value: unknown) => boolean;
 const integer: Check = Number.isSafeInteger;
 const finite: Check = Number.isFinite;
 const text: Check = (value) => typeof value === "string" && value.length <= 20_000;
+const maybeJson: Check = (value) => value === undefined || typeof value === "string";
 const flag: Check = (value) => typeof value === "boolean";
 const size: Check = (value) => integer(value) && (value as number) >= 0;
 const maybe = (check: Check): Check => (value) => value === undefined || value === null || check(value);
@@ -118,6 +138,8 @@ const level: Check = (value) =>
   value === "debug" || value === "info" || value === "warn" || value === "error";
 const innocence: Check = (value) => value === "unstarted" || value === "neighbour" || value === "suspect";
 const code: Check = (value) => typeof value === "string" && CODE.test(value);
+const id: Check = (value) =>
+  typeof value === "string" && /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value);
 const record: Check = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const failed: Check = (value) => {
   if (!record(value)) return false;
@@ -136,6 +158,8 @@ const BOTH: Shapes = {
   fail: [integer, failed],
   progress: [integer, finite, maybe(finite), maybe(text)],
   log: [integer, level, text],
+  made: [integer, id, maybe(text), text],
+  checkpoint: [integer, size],
 };
 export const FROM_WORKER: Shapes = {
   ...BOTH,
@@ -156,8 +180,9 @@ export const FROM_RUNNER: Shapes = {
 export const FROM_ABOVE: Shapes = {
   init: [record],
   load: [record, text],
-  run: [integer, text, integer, finite, size],
+  run: [integer, text, integer, finite, size, maybeJson],
   stop: [integer, text],
+  kept: [integer, flag],
   abandon: [integer],
   ping: [],
 };
@@ -179,7 +204,8 @@ export function decode<M extends Message>(input: unknown, shapes: Shapes): M[] {
     const fields = Array.isArray(head) && typeof head[0] === "string" && Object.hasOwn(shapes, head[0])
       ? shapes[head[0]]!
       : undefined;
-    if (!fields || head.length !== fields.length + 1) throw new ProtocolViolation("An unknown message.");
+    // What is missing at the end is `undefined` to its check.
+    if (!fields || head.length > fields.length + 1) throw new ProtocolViolation("An unknown message.");
     for (let i = 0; i < fields.length; i++) {
       if (!fields[i]!(head[i + 1])) throw new ProtocolViolation(`A malformed message: ${head[0]}.`);
     }
@@ -197,7 +223,9 @@ export function decode<M extends Message>(input: unknown, shapes: Shapes): M[] {
 /** Characters, roughly. */
 function weigh(message: Message): number {
   const at = BODY[message[0]];
-  if (at !== undefined) return (message[at] as string).length;
+  if (at !== undefined) {
+    return (message[at] as string).length + (message[0] === "run" ? message[6]?.length ?? 0 : 0);
+  }
   switch (message[0]) {
     case "log":
       return message[3].length;

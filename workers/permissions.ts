@@ -1,5 +1,13 @@
 import { fileURLToPath as fromFileUrl } from "node:url";
-import type { PermissionContext, Permissions, TaskDefinition } from "../tasks/mod.ts";
+import {
+  AllowList,
+  deniedTargets,
+  parseAllowList,
+  type PermissionContext,
+  type Permissions,
+  type TaskDefinition,
+} from "../tasks/mod.ts";
+import { configuration } from "./configuration.ts";
 
 const ROOT = new URL("../", import.meta.url);
 /** What a runner process needs of the environment to be a process at all. */
@@ -15,13 +23,25 @@ const ALWAYS = [
   "DENO_TLS_CA_STORE",
 ];
 
+/** Read by the egress guard, in the runners of types that may use the whole network. */
+const GUARD = "EGRESS_ALLOW";
+
+/** What a runner is given: what its type asks for, less what no type may reach. */
+export interface Grant extends Permissions {
+  /** Where `net` is `true`: addresses that are denied all the same. All that are not public, unless said. */
+  denyNet?: string[];
+}
+
 /** What a type asks of its runner, in this configuration. */
-export function permissionsOf(definition: TaskDefinition, context: PermissionContext): Permissions {
+export function permissionsOf(definition: TaskDefinition, context: PermissionContext): Grant {
   const { permissions } = definition;
-  return typeof permissions === "function" ? permissions(context) : permissions;
+  const asked = typeof permissions === "function" ? permissions(context) : permissions;
+  if (asked.net !== true) return asked;
+  return { ...asked, denyNet: deniedTargets(parseAllowList(context.env[GUARD] ?? "") ?? AllowList.NOTHING) };
 }
 
 const RUNNER = fromFileUrl(new URL("./runner.ts", import.meta.url));
+const CONFIG = configuration();
 
 /**
  * The command line of a process that loads task files: what the type declares, the code to read, and nothing else.
@@ -30,38 +50,47 @@ const RUNNER = fromFileUrl(new URL("./runner.ts", import.meta.url));
  * @param program what it runs
  */
 export function commandLine(
-  permissions: Permissions,
+  permissions: Grant,
   modules: readonly string[],
   memory: number,
   program = RUNNER,
 ): string[] {
-  const rooms = ["workers", "tasks", "queue", "mod.ts"].map((room) => fromFileUrl(new URL(room, ROOT)));
+  const rooms = ["workers", "tasks", "queue", "client"].map((room) => fromFileUrl(new URL(room, ROOT)));
   const folders = modules.map((module) => fromFileUrl(new URL("./", module)));
   const read = [...new Set([...rooms, ...folders])];
+  const variables = variablesOf(permissions);
   return [
     "run",
     "--quiet",
     "--no-prompt",
     "--no-lock",
-    `--config=${fromFileUrl(new URL("deno.json", ROOT))}`,
+    ...CONFIG,
     `--v8-flags=--max-old-space-size=${memory},--enable-experimental-regexp-engine-on-excessive-backtracks`,
     allow("read", [...read, ...(permissions.read ?? [])]),
-    ...(permissions.net === true
-      ? ["--allow-net"]
-      : permissions.net?.length
-      ? [allow("net", permissions.net)]
-      : []),
-    ...(["env", "write", "ffi", "sys"] as const).flatMap((kind) =>
+    ...network(permissions),
+    ...(["write", "ffi", "sys"] as const).flatMap((kind) =>
       permissions[kind]?.length ? [allow(kind, permissions[kind])] : []
     ),
+    ...(variables.length > 0 ? [allow("env", variables)] : []),
     program,
   ];
 }
 
 /** The whole environment of a runner: a type sees the variables that it declares, and no other's secrets. */
 export function environment(permissions: Permissions, env: PermissionContext["env"]): Record<string, string> {
-  const names = [...ALWAYS, ...(permissions.env ?? [])];
+  const names = [...ALWAYS, ...variablesOf(permissions)];
   return Object.fromEntries(names.flatMap((name) => env[name] === undefined ? [] : [[name, env[name]]]));
+}
+
+function network({ net = [], denyNet = deniedTargets(AllowList.NOTHING) }: Grant): string[] {
+  if (net === true) {
+    return ["--allow-net", ...(denyNet.length > 0 ? [`--deny-net=${denyNet.join(",")}`] : [])];
+  }
+  return net.length > 0 ? [allow("net", net)] : [];
+}
+
+function variablesOf({ net, env = [] }: Permissions): string[] {
+  return net === true ? [...new Set([...env, GUARD])] : env;
 }
 
 /** A comma separates entries. None may hold one: Deno would have it doubled, and then refuses the path. */

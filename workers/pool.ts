@@ -42,6 +42,7 @@ export class Pool {
       this.#place({ key, order, timeout, deadline: Infinity, stopping: undefined });
     } else if (order[0] === "stop") this.#stop(order[1], order[2]);
     else if (order[0] === "abandon") this.#stop(order[1], "cancelled");
+    else if (order[0] === "kept") this.#homes.get(order[1])?.post(order);
   }
 
   close(): void {
@@ -101,6 +102,8 @@ export class Pool {
         return this.#settled(thread);
       case "progress":
       case "log":
+      case "made":
+      case "checkpoint":
         thread.count();
         if (thread.runs.has(report[1])) this.tell(report);
         return;

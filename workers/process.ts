@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import os from "node:os";
+import type { Task } from "../queue/task.ts";
 import { Frames } from "./frames.ts";
 import {
   decode,
@@ -30,8 +31,12 @@ export interface Death {
 
 /** One side of a wall with a pool behind it; a process, or (RUNNERS=off) this one. */
 export interface Wall {
-  /** Collected, and sent in a list. */
-  send(order: Order): void;
+  /**
+   * Collected, and sent in a list.
+   *
+   * @param task which one a `run` is of, for walls that need to know more than goes through
+   */
+  send(order: Order, task?: Task): void;
   /** At once and without mercy; `died` follows. */
   kill(death?: Death): void;
   /** It has nothing to do and shall end. */
@@ -73,6 +78,7 @@ export function startProcess({ spec, args, env, nice }: ProcessOptions, ear: Wal
   let stderr = "";
   let missed = 0;
   let dead = false;
+  let late: ReturnType<typeof setTimeout> | undefined;
 
   const kill = (death?: Death) => {
     cause ??= death;
@@ -82,6 +88,7 @@ export function startProcess({ spec, args, env, nice }: ProcessOptions, ear: Wal
     if (dead) return;
     dead = true;
     clearInterval(pings);
+    clearTimeout(late);
     socket.destroy();
     ear.died(cause ?? death, lastWords(stderr));
   };
@@ -111,7 +118,7 @@ export function startProcess({ spec, args, env, nice }: ProcessOptions, ear: Wal
   child.stdout?.on("data", () => {});
   child.stderr?.on("data", (chunk) => stderr = (stderr + chunk).slice(-STDERR_KEPT));
   // `close` comes after the streams are read to their end; a grandchild may keep them open, so `exit` has a say too.
-  child.on("exit", (code, signal) => setTimeout(() => end(deathOf(code, signal, stderr)), 5));
+  child.on("exit", (code, signal) => late = setTimeout(() => end(deathOf(code, signal, stderr)), 5));
   child.on("close", (code, signal) => end(deathOf(code, signal, stderr)));
   try {
     if (child.pid && nice > 0) os.setPriority(child.pid, nice);

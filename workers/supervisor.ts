@@ -2,16 +2,19 @@
  * In the API process: owns the runners of all types. It starts them with a type's first task, from the running
  * executable, ends them when they are idle or old, and kills them when they do not obey.
  */
+import type { Files } from "../queue/files/files.ts";
 import type { Log } from "../queue/log.ts";
 import type { Ear, Runners, StopReason } from "../queue/outcome.ts";
 import type { Claim, Token, Want } from "../queue/store.ts";
 import type { Registry } from "../tasks/lib/registry.ts";
 import type { TaskDefinition } from "../tasks/mod.ts";
 import { Crew } from "./crew.ts";
+import { FileWall } from "./file_wall.ts";
 import { startInProcess } from "./in_process.ts";
 import type { PoolSpec } from "./messages.ts";
-import { commandLine, environment, permissionsOf } from "./permissions.ts";
-import { startProcess, type WallEar } from "./process.ts";
+import { commandLine, environment, type Grant, permissionsOf } from "./permissions.ts";
+import { startProcess, type Wall, type WallEar } from "./process.ts";
+import type { RunFolder } from "./run_folder.ts";
 import { createScrub } from "./scrub.ts";
 
 export interface SupervisorOptions {
@@ -27,6 +30,8 @@ export interface SupervisorOptions {
   /** Characters of a result at most. */
   readonly resultMax: number;
   readonly nice: number;
+  /** Where files are kept, and the folder of those that runners have in hand, which is emptied. */
+  readonly files?: { readonly store: Files; readonly home: string };
   readonly log?: Log;
 }
 
@@ -45,6 +50,7 @@ export class Supervisor implements Runners {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    if (options.files) empty(options.files.home);
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY);
     Deno.unrefTimer(this.#timer);
   }
@@ -103,10 +109,11 @@ export class Supervisor implements Runners {
   }
 
   #crew(type: string, module: string, definition: TaskDefinition): Crew {
-    const { runners, env, grace, loadTimeout, idle, resultMax, nice, log } = this.#options;
+    const { runners, env, grace, loadTimeout, idle, resultMax, nice, files, log } = this.#options;
     const cpus = Math.max(1, navigator.hardwareConcurrency);
     const permissions = permissionsOf(definition, { env });
-    const args = commandLine(permissions, [module], definition.memory);
+    const argsFor = (granted: Grant) => commandLine(granted, [module], definition.memory);
+    const args = argsFor(permissions);
     const variables = environment(permissions, env);
     const workers = Math.ceil(definition.concurrency / definition.tasksPerWorker);
     const base = { type, module, resultMax, secrets: permissions.env ?? [], grace, loadTimeout };
@@ -119,6 +126,8 @@ export class Supervisor implements Runners {
     const solo: PoolSpec = { ...shared, workers: 1, tasksPerWorker: 1 };
     const scrub = createScrub(base.secrets.map((name) => env[name]));
     let lastWords: string | undefined;
+    const start = (spec: PoolSpec, args: readonly string[], ear: WallEar): Wall =>
+      runners === "off" ? startInProcess(spec, ear) : startProcess({ spec, args, env: variables, nice }, ear);
     return new Crew({
       type,
       definition,
@@ -139,9 +148,12 @@ export class Supervisor implements Runners {
           },
         };
         this.#walls++;
-        return runners === "off"
-          ? startInProcess(spec, counting)
-          : startProcess({ spec, args, env: variables, nice }, counting);
+        if (!files || !definition.files) return start(spec, args, counting);
+        const raise = ({ path, rights }: RunFolder, ear: WallEar) => {
+          const max = files.store.fileMax;
+          return start({ ...spec, files: { folder: path, max } }, argsFor(sum(permissions, rights)), ear);
+        };
+        return new FileWall({ files: files.store, home: files.home, raise }, counting);
       },
       outcomes: (list) => {
         for (const { token } of list) this.#tokens.delete(token);
@@ -149,6 +161,7 @@ export class Supervisor implements Runners {
         this.#ear.room();
       },
       reports: (list) => this.#ear.reports(list),
+      checkpoints: (list) => this.#ear.checkpoints(list),
       died: (death) => log?.("warn", "A runner died.", { type, ...death, lastWords }),
     });
   }
@@ -159,4 +172,19 @@ export class Supervisor implements Runners {
     // A breaker may have closed.
     this.#ear.room();
   }
+}
+
+function sum(permissions: Grant, { read, write }: RunFolder["rights"]): Grant {
+  return {
+    ...permissions,
+    read: [...permissions.read ?? [], ...read],
+    write: [...permissions.write ?? [], ...write],
+  };
+}
+
+/** Of what a service that was killed has left behind. */
+function empty(folder: string): void {
+  try {
+    Deno.removeSync(folder, { recursive: true });
+  } catch { /* There is none, or none that could be removed: new folders have new names. */ }
 }

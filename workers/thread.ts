@@ -43,7 +43,7 @@ export class Thread<Run> {
   #flood = { since: performance.now(), count: 0 };
 
   constructor(spec: PoolSpec, ear: ThreadEar) {
-    const { type, module, resultMax, secrets, loadTimeout } = spec;
+    const { type, module, resultMax, secrets, files, loadTimeout } = spec;
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: type });
     this.#worker = worker;
     this.#ear = ear;
@@ -58,7 +58,7 @@ export class Thread<Run> {
       if (!this.loaded) ear.unloadable(event.message);
       else ear.died("unhandled_rejection", "The worker ended by an uncaught error.");
     };
-    worker.postMessage(encode([["load", { type, module, resultMax, secrets }, this.#lock]]));
+    worker.postMessage(encode([["load", { type, module, resultMax, secrets, files }, this.#lock]]));
   }
 
   post(order: Order): void {

@@ -18,6 +18,8 @@ import {
   Outbox,
   type Report,
 } from "./messages.ts";
+import { HandlerCheckpoint } from "./handler_checkpoint.ts";
+import { HandlerFiles } from "./handler_files.ts";
 import { locks } from "./locks.ts";
 import { createScrub, type Scrub } from "./scrub.ts";
 import { described, first, told } from "./telling.ts";
@@ -50,7 +52,10 @@ self.addEventListener("message", (event) => {
         ready = load(order[2]);
         break;
       case "run":
-        start(new Run(order[1], order[2], order[3], order[5]));
+        start(new Run(order[1], order[2], order[3], order[5], order[6]));
+        break;
+      case "kept":
+        runs.get(order[1])?.checkpoint.kept(order[2]);
         break;
       case "stop":
         // Answered even where the run has ended: it says that this thread still listens.
@@ -70,6 +75,8 @@ class Run {
   };
   stopped: string | undefined;
   #controller: AbortController | undefined;
+  #files: HandlerFiles | undefined;
+  #checkpoint: HandlerCheckpoint | undefined;
   #lines = 0;
   #progress: Report | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -79,6 +86,7 @@ class Run {
     readonly id: string,
     readonly attempt: number,
     readonly input: string,
+    readonly last: string | undefined,
   ) {}
 
   /** Made when first asked for: most handlers never do. */
@@ -90,6 +98,18 @@ class Run {
 
   get setup(): unknown {
     return setup;
+  }
+
+  get files(): HandlerFiles {
+    return this.#files ??= new HandlerFiles(spec.files, this.key, (id, name, contentType) => {
+      outbox.post(["made", this.key, id, name, contentType]);
+    });
+  }
+
+  get checkpoint(): HandlerCheckpoint {
+    return this.#checkpoint ??= new HandlerCheckpoint(this.last, (checkpoint) => {
+      outbox.post(["checkpoint", this.key, checkpoint]);
+    });
   }
 
   stop(reason: string): void {

@@ -5,7 +5,7 @@ export interface Indexed {
 
 /**
  * A binary heap: the first by `before` is always at hand, and every change costs O(log n). An item is in at most one
- * heap at a time. What `before` looks at must not change while the item is inside.
+ * heap at a time. What `before` looks at must not change while the item is inside, unless it is told by `moved`.
  */
 export class Heap<T extends Indexed> {
   #items: T[] = [];
@@ -43,6 +43,13 @@ export class Heap<T extends Indexed> {
     if (last === item) return;
     this.#down(last, index);
     if (last.index === index) this.#up(last, index);
+  }
+
+  /** The item, which must be inside, has changed in the order. */
+  moved(item: T): void {
+    if (this.#items.length === 1) return;
+    this.#down(item, item.index);
+    this.#up(item, item.index);
   }
 
   /** Moves the gap at `index` towards the root until `item` may fill it. */

@@ -17,30 +17,9 @@ export class Listing {
     return lists;
   }
 
-  /** Newest first: the next one is the newest of the heads of all lists that the query names. */
+  /** Newest first, from all lists that the query names. */
   page(query: ListQuery): Page {
-    const { limit, createdAfter = -Infinity, createdBefore = Infinity } = query;
-    const behind = /^\d{1,15}$/.test(query.cursor ?? "") ? Number(query.cursor) : Infinity;
-    const within = (entry: Entry) => entry.seq < behind && entry.task.createdAt < createdBefore;
-    const heads: { entry: Entry; rest: Iterator<Entry, undefined> }[] = [];
-    for (const list of this.#matching(query)) {
-      const rest = list.descending(within);
-      const entry = rest.next().value;
-      if (entry !== undefined) heads.push({ entry, rest });
-    }
-    const tasks: Task[] = [];
-    let last: Entry | undefined;
-    while (heads.length > 0) {
-      const newest = heads.reduce((a, b) => a.entry.seq > b.entry.seq ? a : b);
-      if (newest.entry.task.createdAt < createdAfter) break;
-      if (tasks.length === limit) return { tasks, cursor: String(last!.seq) };
-      last = newest.entry;
-      tasks.push(last.task);
-      const next = newest.rest.next().value;
-      if (next === undefined) heads.splice(heads.indexOf(newest), 1);
-      else newest.entry = next;
-    }
-    return { tasks };
+    return pageOf(this.#matching(query), query);
   }
 
   /** Adds this owner's numbers to `counts`. Types without tasks are left out. */
@@ -57,6 +36,38 @@ export class Listing {
     const wanted = [...new Set(statuses ?? STATUSES)];
     return lists.flatMap((byStatus) => wanted.map((status) => byStatus[status]));
   }
+}
+
+/** Newest first: the next one is the newest of the heads of all lists. `fits` says more of what is wanted. */
+export function pageOf(
+  lists: readonly SortedList<Entry>[],
+  { limit, createdAfter = -Infinity, createdBefore = Infinity, cursor }: ListQuery,
+  fits: (task: Task) => boolean = () => true,
+): Page {
+  const behind = /^\d{1,15}$/.test(cursor ?? "") ? Number(cursor) : Infinity;
+  const within = (entry: Entry) => entry.seq < behind && entry.task.createdAt < createdBefore;
+  const heads: { entry: Entry; rest: Iterator<Entry, undefined> }[] = [];
+  for (const list of lists) {
+    const rest = list.descending(within);
+    const entry = rest.next().value;
+    if (entry !== undefined) heads.push({ entry, rest });
+  }
+  const tasks: Task[] = [];
+  let last: Entry | undefined;
+  while (heads.length > 0) {
+    const newest = heads.reduce((a, b) => a.entry.seq > b.entry.seq ? a : b);
+    const { task } = newest.entry;
+    if (task.createdAt < createdAfter) break;
+    if (fits(task)) {
+      if (tasks.length === limit) return { tasks, cursor: String(last!.seq) };
+      last = newest.entry;
+      tasks.push(task);
+    }
+    const next = newest.rest.next().value;
+    if (next === undefined) heads.splice(heads.indexOf(newest), 1);
+    else newest.entry = next;
+  }
+  return { tasks };
 }
 
 function seqOf(entry: Entry): number {

@@ -1,16 +1,18 @@
 // A verb that refuses must reject, not throw: so the verbs are async although nothing in here waits.
 // deno-lint-ignore-file require-await
-import { IdConflict, QueueFull, WrongStatus } from "../errors.ts";
-import { Changes, type Listener } from "../events.ts";
+import { IdempotencyGone, UniqueConflict, WrongStatus } from "../errors.ts";
+import { type Change, Changes, type Listener } from "../events.ts";
 import { lapsed, settled, stopped } from "../settled.ts";
 import type * as contract from "../store.ts";
 import * as transition from "../task.ts";
-import { isFinal, type LogLine, type NewTask, type Status, type Task } from "../task.ts";
+import { isFinal, type NewTask, sizeOf, type Status, type Task } from "../task.ts";
 import { type Entry, weigh } from "./entry.ts";
-import { IdMap } from "./id_map.ts";
+import { Intake, type Plan } from "./intake.ts";
 import { LastLines } from "./last_lines.ts";
-import { Listing } from "./listing.ts";
+import { Owners } from "./owners.ts";
 import { finishedPlace, type Place, QueuedPlace, RunningPlace, scheduledPlace } from "./places.ts";
+import { type Made, Repeats } from "./repeats.ts";
+import { Room } from "./room.ts";
 import { Tombstones } from "./tombstones.ts";
 
 /** Keeps tasks until the process ends. */
@@ -18,10 +20,8 @@ export function createMemoryStore(options: contract.StoreOptions): contract.Stor
   return new MemoryStore(options);
 }
 
-interface Belongings {
-  readonly entries: IdMap;
-  readonly listing: Listing;
-}
+/** Answers under idempotency keys that are remembered, of all owners. */
+const REPEATS_MAX = 100_000;
 
 /**
  * Each task has one `Entry`, which is in three places: among its owner's entries by id, in the listing, and where
@@ -29,97 +29,83 @@ interface Belongings {
  */
 class MemoryStore implements contract.Store {
   #options: contract.StoreOptions;
-  #owners = new Map<string, Belongings>();
+  #owners: Owners;
+  #intake: Intake;
+  #room: Room;
   #scheduled = scheduledPlace();
-  #queued = new QueuedPlace();
+  #queued: QueuedPlace;
   #running = new RunningPlace();
   #finished = finishedPlace();
-  #places: Readonly<Record<Status, Place>> = {
-    scheduled: this.#scheduled,
-    queued: this.#queued,
-    running: this.#running,
-    succeeded: this.#finished,
-    failed: this.#finished,
-    cancelled: this.#finished,
-  };
-  #unfinished = { count: 0, bytes: 0 };
-  #ended = { count: 0, bytes: 0 };
+  #places: Readonly<Record<Status, Place>>;
   #expired = new Tombstones(10_000);
+  #repeats = new Repeats(REPEATS_MAX);
   #changes = new Changes();
-  #seqs = 0;
   #lastCreation = 0;
 
   constructor(options: contract.StoreOptions) {
     this.#options = options;
+    this.#queued = new QueuedPlace(options.concurrencyOf);
+    this.#owners = new Owners((owner) => this.#queued.linesOf(owner));
+    this.#intake = new Intake(this.#owners);
+    this.#room = new Room(options);
+    this.#places = {
+      scheduled: this.#scheduled,
+      queued: this.#queued,
+      running: this.#running,
+      succeeded: this.#finished,
+      failed: this.#finished,
+      cancelled: this.#finished,
+    };
   }
 
-  async enqueue(drafts: readonly NewTask[]): Promise<contract.Enqueued[]> {
-    // Listings rely on it that creation times never go back, even where the clock does.
-    const now = this.#lastCreation = Math.max(this.#lastCreation, this.#options.now());
-    const fresh: Entry[] = [];
-    let bytes = 0;
-    try {
-      const answers = drafts.map((draft, index) => {
-        const { entries, listing } = this.#belongings(draft.owner);
-        const known = entries.get(draft.id)?.task;
-        if (known !== undefined) {
-          if (!isReplay(known, draft)) throw new IdConflict(draft.id, index);
-          return { task: known, replayed: true };
-        }
-        const task = transition.created(draft, now);
-        const lists = listing.of(task.type);
-        const entry = {
-          task,
-          seq: ++this.#seqs,
-          order: 0,
-          index: -1,
-          claim: undefined,
-          logs: undefined,
-          lists,
-        };
-        entries.add(entry);
-        fresh.push(entry);
-        bytes += weigh(entry);
-        return { task, replayed: false };
-      });
-      if (fresh.length > 0) this.#checkRoom(fresh.length, bytes);
-      for (const entry of fresh) this.#enter(entry);
-      return answers;
-    } catch (refusal) {
-      for (const { task } of fresh) this.#drop(task);
-      throw refusal;
+  async enqueue(drafts: readonly NewTask[], together?: contract.Together): Promise<contract.Enqueued[]> {
+    const now = this.#time();
+    if (together?.idempotency && drafts.length > 0) {
+      const known = this.#repeated(drafts[0]!.owner, together.idempotency, now);
+      if (known !== undefined) return known;
     }
+    const plan = this.#intake.plan(drafts, together?.batch?.id, now);
+    if (plan.fresh.length > 0) this.#admit(plan, together?.batch, now);
+    return together === undefined ? plan.answers : this.#remember(plan, together, now);
+  }
+
+  async replay(owner: string, idempotency: contract.Idempotency): Promise<contract.Enqueued[] | undefined> {
+    return this.#repeated(owner, idempotency, this.#options.now());
+  }
+
+  async batch(owner: string, id: string): Promise<contract.Batch | undefined> {
+    return this.#owners.get(owner)?.relations.batch(id);
   }
 
   async get(owner: string, id: string): Promise<Task | undefined> {
-    return this.#find(owner, id)?.task;
+    return this.#owners.find(owner, id)?.task;
   }
 
   async hasExpired(owner: string, id: string): Promise<boolean> {
-    return this.#expired.has(owner, id) && this.#find(owner, id) === undefined;
+    return this.#expired.has(owner, id) && this.#owners.find(owner, id) === undefined;
   }
 
   async list(owner: string, query: contract.ListQuery): Promise<contract.Page> {
-    return this.#owners.get(owner)?.listing.page(query) ?? { tasks: [] };
+    const mine = this.#owners.get(owner);
+    if (mine === undefined) return { tasks: [] };
+    const related = query.batch !== undefined || query.parent !== undefined;
+    return related ? mine.relations.page(query) : mine.listing.page(query);
   }
 
-  async logs(owner: string, id: string): Promise<LogLine[] | undefined> {
-    const entry = this.#find(owner, id);
-    return entry && (entry.logs?.all() ?? []);
+  async logs(owner: string, id: string): Promise<contract.Logs | undefined> {
+    const entry = this.#owners.find(owner, id);
+    return entry && { task: entry.task, lines: entry.logs?.all() ?? [] };
   }
 
   async claim(wants: readonly contract.Want[], until: number): Promise<contract.Claim[]> {
     const now = this.#options.now();
     this.#queueDue(now);
     const claims: contract.Claim[] = [];
-    for (const { type, alone, limit } of wants) {
-      for (let taken = 0; taken < limit; taken++) {
-        const entry = this.#queued.peek(type, alone);
-        if (entry === undefined) break;
-        const token = this.#running.newToken();
-        const task = this.#become(entry, transition.claimed(entry.task, now), { token, until });
-        claims.push({ token, task });
-      }
+    const round = this.#queued.round(wants);
+    for (let entry = round.next(); entry !== undefined; entry = round.next()) {
+      const token = this.#running.newToken();
+      const task = this.#become(entry, transition.claimed(entry.task, now), { token, until });
+      claims.push({ token, task });
     }
     return claims;
   }
@@ -154,14 +140,29 @@ class MemoryStore implements contract.Store {
       if (log.length > 0) {
         const before = weigh(entry);
         (entry.logs ??= new LastLines()).add(log);
-        this.#unfinished.bytes += weigh(entry) - before;
+        this.#room.grow(weigh(entry) - before);
+        entry.task = transition.logged(entry.task, log.length);
+        this.#changes.publish(entry.task, "log", log);
       }
-      if (progress !== undefined) this.#change(entry, transition.progressed(entry.task, progress));
+      if (progress !== undefined) {
+        this.#change(entry, transition.progressed(entry.task, progress), "progress");
+      }
     }
   }
 
+  async checkpoint(checkpoints: readonly contract.Checkpoint[]): Promise<boolean[]> {
+    return checkpoints.map(({ token, checkpoint }) => {
+      const entry = this.#running.get(token);
+      if (entry === undefined) return false;
+      const before = weigh(entry);
+      entry.task = transition.checkpointed(entry.task, checkpoint);
+      this.#room.grow(weigh(entry) - before);
+      return true;
+    });
+  }
+
   async cancel(owner: string, id: string): Promise<Task | undefined> {
-    const entry = this.#find(owner, id);
+    const entry = this.#owners.find(owner, id);
     if (entry === undefined) return undefined;
     const { task } = entry;
     const now = this.#options.now();
@@ -172,16 +173,21 @@ class MemoryStore implements contract.Store {
   }
 
   async retry(owner: string, id: string): Promise<Task | undefined> {
-    const entry = this.#find(owner, id);
+    const entry = this.#owners.find(owner, id);
     if (entry === undefined) return undefined;
     const { status } = entry.task;
     if (!transition.may(status, "retried")) throw new WrongStatus(isFinal(status));
-    this.#checkRoom(1, weigh(entry));
+    const { type, extras } = entry.task;
+    const { relations } = this.#owners.of(owner);
+    const holder = extras && relations.holder(type, extras, this.#options.now());
+    if (holder !== undefined && holder !== entry) throw new UniqueConflict(holder.task.id, 0);
+    this.#room.check(1, weigh(entry));
+    if (extras?.uniqueKey) relations.take(entry);
     return this.#become(entry, transition.retried(entry.task));
   }
 
   async remove(owner: string, id: string): Promise<boolean> {
-    const entry = this.#find(owner, id);
+    const entry = this.#owners.find(owner, id);
     if (entry === undefined) return false;
     if (!isFinal(entry.task.status)) throw new WrongStatus(false);
     this.#forget(entry);
@@ -191,7 +197,7 @@ class MemoryStore implements contract.Store {
 
   async counts(owner?: string): Promise<contract.Counts> {
     const counts: Record<string, Record<Status, number>> = {};
-    for (const [name, { listing }] of this.#owners) {
+    for (const [name, { listing }] of this.#owners.all()) {
       if (owner === undefined || owner === name) listing.addTo(counts);
     }
     return counts;
@@ -207,7 +213,7 @@ class MemoryStore implements contract.Store {
     for (; swept < limit; swept++) {
       const entry = this.#finished.peek();
       if (entry === undefined) break;
-      if (entry.task.expiresAt! > now && this.#ended.bytes <= this.#options.retentionBytes) break;
+      if (entry.task.expiresAt! > now && this.#room.ended <= this.#options.retentionBytes) break;
       this.#forget(entry);
       this.#expired.add(entry.task.owner, entry.task.id);
     }
@@ -220,20 +226,84 @@ class MemoryStore implements contract.Store {
 
   async close(): Promise<void> {}
 
-  #belongings(owner: string): Belongings {
-    let mine = this.#owners.get(owner);
-    if (mine === undefined) this.#owners.set(owner, mine = { entries: new IdMap(), listing: new Listing() });
-    return mine;
+  /** Listings rely on it that creation times never go back, even where the clock does. */
+  #time(): number {
+    return this.#lastCreation = Math.max(this.#lastCreation, this.#options.now());
   }
 
-  #find(owner: string, id: string): Entry | undefined {
-    return this.#owners.get(owner)?.entries.get(id);
+  #repeated(
+    owner: string,
+    idempotency: contract.Idempotency,
+    now: number,
+  ): contract.Enqueued[] | undefined {
+    return this.#repeats.find(owner, idempotency, now)?.map(({ id, ...made }) => {
+      const task = this.#owners.find(owner, id)?.task;
+      if (task === undefined) throw new IdempotencyGone();
+      return { task, replayed: true, ...made };
+    });
   }
 
-  #checkRoom(count: number, bytes: number): void {
-    const { maxTasks, maxBytes } = this.#options;
-    const { count: tasks, bytes: held } = this.#unfinished;
-    if (tasks + count > maxTasks || held + bytes > maxBytes) throw new QueueFull(1);
+  /** The answers, with what was made of them together. */
+  #remember(
+    { answers, fresh }: Plan,
+    { batch, idempotency }: contract.Together,
+    now: number,
+  ): contract.Enqueued[] {
+    const isBatch = batch !== undefined && fresh.length > 0;
+    const told = isBatch ? answers.map((answer) => ({ ...answer, batch: batch.id })) : answers;
+    if (idempotency && told.length > 0) {
+      const made = told.map(({ task, replayed: _, ...rest }): Made => ({ id: task.id, ...rest }));
+      this.#repeats.add(told[0]!.task.owner, idempotency, made, now);
+    }
+    return told;
+  }
+
+  /** Lets the new tasks in, all or none. @throws {QueueFull} */
+  #admit(plan: Plan, batch: contract.Together["batch"], now: number): void {
+    const { fresh, bytes, takings } = plan;
+    const then = batch?.then && transition.created(batch.then, now);
+    // Those that are replaced at once make room.
+    const waiting = takings.flatMap(({ holder }) => holder && isWaiting(holder.task) ? holder : []);
+    const freed = waiting.reduce((sum, holder) => sum + weigh(holder), 0);
+    try {
+      const count = fresh.length + (then ? 1 : 0) - waiting.length;
+      this.#room.check(count, bytes + (then ? sizeOf(then) : 0) - freed);
+    } catch (refusal) {
+      this.#intake.undo(plan);
+      throw refusal;
+    }
+    if (batch) this.#owners.of(fresh[0]!.task.owner).relations.open(batch, fresh.length, now);
+    if (then) this.#room.reserve(then);
+    let taken = 0;
+    for (const entry of fresh) {
+      if (takings[taken]?.entry === entry) this.#replace(takings[taken++]!.holder, now);
+      this.#accept(entry);
+    }
+  }
+
+  #accept(entry: Entry): void {
+    if (entry.task.extras !== undefined) this.#owners.of(entry.task.owner).relations.add(entry);
+    this.#enter(entry);
+  }
+
+  /** Another has its unique key now. */
+  #replace(entry: Entry | undefined, now: number): void {
+    if (entry === undefined) return;
+    const { task } = entry;
+    if (task.status === "running") this.#change(entry, transition.cancelRequested(task, now));
+    else if (isWaiting(task)) this.#become(entry, stopped(task, now, this.#options));
+  }
+
+  /** What is to come of it that a task has ended. */
+  #follow(entry: Entry): void {
+    const now = this.#time();
+    const { task } = entry;
+    const then = this.#owners.of(task.owner).relations.ended(entry, now);
+    if (then) this.#room.release(transition.created(then, now));
+    for (const draft of [this.#options.followUp?.(task), then]) {
+      if (draft === undefined || this.#owners.find(draft.owner, draft.id) !== undefined) continue;
+      this.#accept(this.#intake.entryOf(draft, now));
+    }
   }
 
   #queueDue(now: number): void {
@@ -245,6 +315,8 @@ class MemoryStore implements contract.Store {
 
   /** A change of status. */
   #become(entry: Entry, task: Task, claim?: Entry["claim"]): Task {
+    // A run that was cut short has not cost its place; whatever else is queued is queued behind the others.
+    if (task.status === "queued" && entry.task.status !== "running") entry.order = 0;
     this.#leave(entry);
     entry.task = task;
     entry.claim = claim;
@@ -253,47 +325,41 @@ class MemoryStore implements contract.Store {
   }
 
   /** A change that leaves the status. */
-  #change(entry: Entry, task: Task): Task {
+  #change(entry: Entry, task: Task, kind?: Change["kind"]): Task {
     if (task === entry.task) return task;
     entry.task = task;
-    this.#changes.publish(task);
+    this.#changes.publish(task, kind);
     return task;
   }
 
   /** Puts an entry where its status says, and tells of it. */
   #enter(entry: Entry): void {
     const { status } = entry.task;
-    const tally = isFinal(status) ? this.#ended : this.#unfinished;
-    tally.count++;
-    tally.bytes += weigh(entry);
+    this.#room.enter(entry);
     entry.lists[status].insert(entry);
     this.#places[status].push(entry);
     this.#changes.publish(entry.task);
+    if (entry.task.extras === undefined) return;
+    this.#owners.of(entry.task.owner).relations.entered(entry);
+    if (isFinal(status)) this.#follow(entry);
   }
 
   #leave(entry: Entry): void {
     const { status } = entry.task;
-    const tally = isFinal(status) ? this.#ended : this.#unfinished;
-    tally.count--;
-    tally.bytes -= weigh(entry);
+    this.#room.leave(entry);
     entry.lists[status].remove(entry);
     this.#places[status].remove(entry);
+    if (entry.task.extras !== undefined) this.#owners.of(entry.task.owner).relations.left(entry);
   }
 
   #forget(entry: Entry): void {
     this.#leave(entry);
-    this.#drop(entry.task);
-  }
-
-  /** Takes it from its owner's entries, and the owner from the owners where it was the last. */
-  #drop({ owner, id }: Task): void {
-    const belongings = this.#owners.get(owner);
-    belongings?.entries.delete(id);
-    if (belongings?.entries.size === 0) this.#owners.delete(owner);
+    if (entry.task.extras !== undefined) this.#owners.of(entry.task.owner).relations.delete(entry);
+    this.#owners.drop(entry.task);
   }
 }
 
-/** Whether it says what the existing task said. */
-function isReplay(task: Task, draft: NewTask): boolean {
-  return task.type === draft.type && task.input === draft.input && task.metadata === draft.metadata;
+/** Whether it can be cancelled at once. */
+function isWaiting({ status }: Task): boolean {
+  return status === "scheduled" || status === "queued";
 }

@@ -1,7 +1,8 @@
-import type { Token } from "../store.ts";
 /** Where the memory store keeps an entry while its task has a certain status. */
+import type { StoreOptions, Token, Want } from "../store.ts";
 import type { Entry } from "./entry.ts";
 import { Heap } from "./heap.ts";
+import { Lines, Round, Turns } from "./turns.ts";
 
 /** A place takes an entry and lets go of it. */
 export interface Place {
@@ -25,31 +26,45 @@ function earlier(timeOfA: number, timeOfB: number, a: Entry, b: Entry): boolean 
 
 /** Queued tasks: for each type those that may have company, and those that must run alone. */
 export class QueuedPlace implements Place {
-  #shared = new Map<string, Heap<Entry>>();
-  #alone = new Map<string, Heap<Entry>>();
+  #shared = new Map<string, Turns>();
+  #alone = new Map<string, Turns>();
+  #concurrencyOf: StoreOptions["concurrencyOf"];
   #orders = 0;
 
+  constructor(concurrencyOf?: StoreOptions["concurrencyOf"]) {
+    this.#concurrencyOf = concurrencyOf;
+  }
+
+  /** Where the tasks of a new owner wait. */
+  linesOf(owner: string): Lines {
+    return new Lines(owner, (type, alone) => {
+      const turns = alone ? this.#alone : this.#shared;
+      if (!turns.has(type)) turns.set(type, new Turns(this.#concurrencyOf));
+      return turns.get(type)!;
+    });
+  }
+
   push(entry: Entry): void {
-    const heaps = entry.task.alone ? this.#alone : this.#shared;
-    let heap = heaps.get(entry.task.type);
-    if (heap === undefined) heaps.set(entry.task.type, heap = new Heap(goesBefore));
-    entry.order = ++this.#orders;
-    heap.push(entry);
+    const { type, alone } = entry.task;
+    if (entry.line.alone !== alone) entry.line = entry.line.lines.of(type, alone);
+    // Whose run was cut short keeps its place.
+    if (entry.order === 0) entry.order = ++this.#orders;
+    entry.line.push(entry);
   }
 
   remove(entry: Entry): void {
-    (entry.task.alone ? this.#alone : this.#shared).get(entry.task.type)?.remove(entry);
+    entry.line.remove(entry);
   }
 
-  /** The one that is to be claimed next. */
-  peek(type: string, alone: boolean): Entry | undefined {
-    return (alone ? this.#alone : this.#shared).get(type)?.peek();
+  /** What is to be claimed, one after the other. */
+  round(wants: readonly Want[]): Round {
+    const round = new Round();
+    for (const { type, alone, limit } of wants) {
+      const turns = (alone ? this.#alone : this.#shared).get(type);
+      if (turns !== undefined) round.add(turns, limit);
+    }
+    return round;
   }
-}
-
-function goesBefore(a: Entry, b: Entry): boolean {
-  const byPriority = a.task.priority - b.task.priority;
-  return byPriority > 0 || (byPriority === 0 && a.order < b.order);
 }
 
 /** Running tasks by the token of their claim, which is a number. */
@@ -63,11 +78,13 @@ export class RunningPlace implements Place {
 
   push(entry: Entry): void {
     this.#byToken.set(entry.claim!.token, entry);
+    entry.line.began();
   }
 
   remove(entry: Entry): void {
     this.#byToken.delete(entry.claim!.token);
     entry.claim = undefined;
+    entry.line.ended();
   }
 
   get(token: Token): Entry | undefined {

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import type { Checkpoint } from "./checkpoint.ts";
 import { parseDuration } from "./duration.ts";
+import type { TaskFiles } from "./files.ts";
 
 /**
  * What a task type asks of its runner; the runtime enforces it, and nothing is given that is not asked for.
@@ -42,6 +44,10 @@ export interface TaskContext<Setup = undefined> {
   progress(current: number, total?: number, message?: string): void;
   /** The task's own log, shown at `/v1/tasks/{id}/logs`; `console.log` goes there too. */
   readonly log: TaskLog;
+  /** The files that its input names, and those that it makes; for types that say `files: true`. */
+  readonly files: TaskFiles;
+  /** What its attempts remember: for work that must not be done twice. */
+  readonly checkpoint: Checkpoint;
   /** What `setup` returned. */
   readonly setup: Setup;
 }
@@ -78,6 +84,8 @@ export interface TaskOptions<Input extends z.ZodType, Result extends z.ZodType, 
   onCrash?: "retry" | "fail";
   /** Megabytes of memory a runner of this type may use; 512. */
   memory?: number;
+  /** Whether it reads files that its input names, or makes files: `context.files`. */
+  files?: boolean;
   /** Once per worker, before its first task: connections, heavy libraries. */
   setup?(context: { signal: AbortSignal }): Setup | Promise<Setup>;
   run(
@@ -110,6 +118,7 @@ export interface TaskDefinition<
   readonly onCrash: "retry" | "fail";
   /** Megabytes. */
   readonly memory: number;
+  readonly files: boolean;
   readonly setup: ((context: { signal: AbortSignal }) => unknown) | undefined;
   readonly run: (input: z.output<Input>, context: TaskContext<unknown>) => unknown;
 }
@@ -156,6 +165,7 @@ const options = z.strictObject({
   maxAttempts: z.int().min(1).max(100).default(5),
   onCrash: z.enum(["retry", "fail"]).default("retry"),
   memory: z.int().min(64).max(65_536).default(512),
+  files: z.boolean().default(false),
   setup: callable.optional(),
   run: callable,
 });

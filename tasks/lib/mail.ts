@@ -21,7 +21,7 @@ const NO_TEXT = "must be text as it is to be read: =?…?= is written by Errand,
 /** They show what follows backwards: `moc.elpmaxe` would be read as another name than the one that was sent. */
 const BIDI = /[\u202a-\u202e\u2066-\u2069]/;
 const NO_BIDI = "must not hold characters that override the direction of text";
-const line = (max: number) =>
+export const line = (max: number) =>
   z.string().max(max).regex(LINE, NO_LINE).refine((text) => !ENCODED_WORD.test(text), NO_TEXT);
 
 const LOCAL = /^[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*$/;
@@ -78,7 +78,7 @@ export const mailbox = given.transform((value, context): Mailbox => {
   return z.NEVER;
 });
 
-const mailboxes = z.union([given, z.array(given)], {
+export const mailboxes = z.union([given, z.array(given)], {
   error: 'must be a string such as "Ada <ada@example.com>", {name, address}, or a list of them',
 }).transform((value, context): Mailbox[] => {
   const list = Array.isArray(value) ? value : [value];

@@ -26,6 +26,7 @@ Deno.test("an accepted task is answered with 202, its place and when to look aga
     createdAt: "2030-01-01T00:00:00.000Z",
     links: {
       self,
+      events: `${self}/events`,
       result: `${self}/result`,
       logs: `${self}/logs`,
       cancel: `${self}/cancel`,

@@ -8,7 +8,6 @@ Deno.test("an unknown path is 404", async () => {
   const { app } = bench();
   for (
     const path of [
-      "/",
       "/v1",
       "/v1/tasks/",
       "/v1/tasks/1/2/3",

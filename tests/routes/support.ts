@@ -4,7 +4,10 @@ import { uuidv7 } from "uuidv7";
 import { z } from "zod";
 import type { Store, StoreOptions, Token } from "../../queue/store.ts";
 import { createMemoryStore } from "../../queue/stores/memory.ts";
+import { anonymous } from "../../routes/admit.ts";
 import { type AppDeps, createApp } from "../../routes/app.ts";
+import { Streams } from "../../routes/rate.ts";
+import { Waiters } from "../../routes/waiting/waiters.ts";
 import { PROBLEMS } from "../../routes/problem.ts";
 import { defineTask, type TaskDefinition } from "../../tasks/mod.ts";
 import type { TaskType } from "../../tasks/lib/registry.ts";
@@ -35,9 +38,10 @@ export interface Setting extends Partial<Omit<AppDeps, "limits" | "now">> {
   readonly limits?: Partial<AppDeps["limits"]>;
   readonly bounds?: Partial<StoreOptions>;
   readonly types?: readonly [string, TaskType][];
+  readonly waitersOf?: (store: Store) => Waiters;
 }
 
-export function bench({ limits, bounds, types = [], ...deps }: Setting = {}): Bench {
+export function bench({ limits, bounds, types = [], waitersOf, ...deps }: Setting = {}): Bench {
   let clock = Date.UTC(2030, 0, 1);
   const now = () => clock;
   const logged: unknown[] = [];
@@ -50,18 +54,40 @@ export function bench({ limits, bounds, types = [], ...deps }: Setting = {}): Be
     now,
     ...bounds,
   });
+  waitersOf ??= (store) => new Waiters({ store, waitMax: 60_000, waitersMax: 100, drain: deps.drain });
   const app = createApp({
     registry: new Map([typeOf("any", ANY), typeOf("send-email", MAIL), ...types]),
+    version: "1.2.3",
     newId: uuidv7,
+    admit: anonymous,
     health: { draining: () => false, problems: () => [], notices: () => [] },
     finished: () => 0,
+    waiters: waitersOf(store),
+    streams: new Streams(3),
     log: (error) => logged.push(error),
     ...deps,
     store,
     now,
-    limits: { body: 100_000, jsonDepth: 64, jsonNodes: 10_000, bodyTimeout: 15_000, ...limits },
+    limits: {
+      body: 100_000,
+      jsonDepth: 64,
+      jsonNodes: 10_000,
+      bodyTimeout: 15_000,
+      streamsMax: 10,
+      batchBody: 1e7,
+      idempotencyKept: 86_400_000,
+      ...limits,
+    },
   });
   return { app, store, logged, pass: (milliseconds) => clock += milliseconds };
+}
+
+/** All routes, as `GET /v1/tasks/{id}`. */
+export function routesOf(app: Hono): string[] {
+  // Middleware is for all methods, and several handlers can make up a route.
+  const routes = app.routes.filter(({ method }) => method !== "ALL")
+    .map(({ method, path }) => `${method} ${path.replace(/:(\w+)(?:\{[^}]*\})?/g, "{$1}")}`);
+  return [...new Set(routes)];
 }
 
 /** `body` as it is where it is bytes or text, else as JSON. */

@@ -35,8 +35,33 @@ Deno.test("If-None-Match is compared weakly, and its 304 keeps Retry-After", asy
     assert.equal(answer.headers.get("etag"), `W/${tag(1)}`);
     assert.equal(await answer.text(), "");
   }
-  for (const tags of [`W/${tag(2)}`, 'W/"1"', "1", "", "garbage\t,,"]) {
+  const others = [
+    `W/${tag(2)}`,
+    'W/"1"',
+    "1",
+    "",
+    "garbage\t,,",
+    '"a,*,b"',
+    "*, *",
+    `"${tag(1).slice(1, -1)},"`,
+  ];
+  for (const tags of others) {
     assert.equal((await app.request(links.self!, { headers: { "if-none-match": tags } })).status, 200, tags);
+  }
+});
+
+Deno.test("a finished task's 304 says nothing of coming back", async () => {
+  const { app, store } = bench();
+  const { links } = await submit(app);
+  await store.settle([{ token: await claim(store), to: "succeeded", result: "1" }]);
+  const etag = `W/${tag(3)}`;
+  for (const method of ["GET", "HEAD"]) {
+    const answer = await app.request(links.self!, { method, headers: { "if-none-match": etag } });
+    assert.deepEqual([answer.status, answer.headers.get("retry-after")], [304, null]);
+    assert.deepEqual([answer.headers.get("etag"), answer.headers.get("cache-control")], [
+      etag,
+      "private, no-cache",
+    ]);
   }
 });
 

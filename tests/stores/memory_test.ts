@@ -30,7 +30,7 @@ Deno.test("memory: a log keeps 64 KiB, and the start of a line that is longer", 
   const { token } = await takeOne(store, clock);
   const line = (message: string) => ({ at: clock.time, level: "info" as const, message });
   await store.report([{ token, log: [line("first"), line("x".repeat(100_000))] }]);
-  const lengths = (await store.logs("ann", id))!.map(({ message }) => message.length);
+  const lengths = (await store.logs("ann", id))!.lines.map(({ message }) => message.length);
   deepEqual(lengths, [64 * 1024 - 64]);
 });
 

@@ -27,13 +27,17 @@ const reports = fc.array(fc.oneof(
   fc.tuple(fc.constant("done"), key, fc.json()),
   fc.tuple(fc.constant("fail"), key, failed),
   fc.tuple(fc.constant("progress"), key, number, fc.option(number), fc.option(fc.string())),
+  fc.tuple(fc.constant("checkpoint"), key, fc.json()),
   fc.tuple(fc.constant("log"), key, level, fc.string({ unit: "binary" })),
+  fc.tuple(fc.constant("made"), key, fc.uuid(), fc.option(fc.string()), fc.string()),
   fc.tuple(fc.constant("released"), fc.array(key), how),
   fc.tuple(fc.constant("condemned"), fc.constant("stuck"), fc.string(), fc.array(key)),
   fc.constantFrom(["pong"], ["ready"]),
 )) as unknown as fc.Arbitrary<Report[]>;
 const orders = fc.array(fc.oneof(
   fc.tuple(fc.constant("run"), key, fc.uuid(), key, number, fc.json()),
+  fc.tuple(fc.constant("run"), key, fc.uuid(), key, number, fc.json(), fc.json()),
+  fc.tuple(fc.constant("kept"), key, fc.boolean()),
   fc.tuple(fc.constant("stop"), key, fc.string()),
   fc.constant(["ping"]),
 )) as unknown as fc.Arbitrary<Message[]>;
