@@ -6,6 +6,7 @@ import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { parseRate, type Rate } from "./routes/rate.ts";
 import { parseAllowList, parseDuration } from "./tasks/mod.ts";
+import { parseDatabaseUrl } from "./tasks/lib/database/url.ts";
 
 /** What values of one sort look like, and how they are read. */
 interface Kind<T> {
@@ -94,6 +95,8 @@ const folder = pathOf("folder");
 
 const rate: Kind<Rate> = { expected: "a rate such as 100/s, 1000/m, 5000/h or 20000/d", parse: parseRate };
 
+const file = pathOf("file");
+
 const host: Kind<string> = {
   expected: "a host name or an IP address, without a port",
   parse(text) {
@@ -118,6 +121,19 @@ const smtp: Kind<string> = {
       const url = new URL(text);
       decodeURIComponent(url.username + url.password);
       return /^smtps?:$/.test(url.protocol) && url.hostname !== "" ? text : undefined;
+    } catch {
+      return undefined;
+    }
+  },
+  show: () => HIDDEN,
+};
+
+const database: Kind<string> = {
+  expected:
+    "postgres://user:password@host:5432/database or sqlite:./file, special characters percent-encoded",
+  parse(text) {
+    try {
+      return parseDatabaseUrl(text) && text;
     } catch {
       return undefined;
     }
@@ -179,6 +195,12 @@ export const SETTINGS = {
   mailFrom: optional("MAIL_FROM", "sender of e-mails that name none", mailbox),
   scrapeContact: optional("SCRAPE_CONTACT", "whom sites may turn to about scrape-page", contact),
   egressAllow: optional("EGRESS_ALLOW", "targets of tasks and webhooks besides public addresses", targets),
+  databaseUrl: optional(
+    "DATABASE_URL",
+    "database of update-database: postgres://… or sqlite:./file",
+    database,
+  ),
+  statementsFile: optional("STATEMENTS_FILE", "the SQL that update-database may carry out", file),
   logLevel: setting(
     "LOG_LEVEL",
     "info",

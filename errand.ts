@@ -58,7 +58,7 @@ export async function createErrand(
     retentionFailed: config.retentionFailed,
     retentionBytes: config.retentionBytes,
     now: Date.now,
-    concurrencyOf: ring && config.keyConcurrency ? () => config.keyConcurrency : undefined,
+    concurrencyOf: ring && ((owner) => ring.concurrencyOf(owner) ?? config.keyConcurrency),
     followUp: webhooks && deliveries({ newId: uuidv7, now: Date.now, ...webhooks }),
   });
   begun.defer(() => store.close());
@@ -93,6 +93,9 @@ export async function createErrand(
     log,
   });
   begun.defer(() => dispatcher.stop(config.drainTimeout, grace));
+  // What a task file threw may hold what is nobody's business, and /readyz asks for no key.
+  const notice = (type: string, why: string) =>
+    `The task type ${type} is unavailable${ring ? "; GET /v1/types says why" : `: ${why}`}`;
   const notices = config.runners === "off" ? PROMISES_OFF : [];
   for (const notice of notices) log("warn", notice);
   const drain = new AbortController();
@@ -121,7 +124,7 @@ export async function createErrand(
       notices: () => [
         ...notices,
         ...registry.values().flatMap(({ type, unavailable }) =>
-          unavailable ? [`The task type ${type} is unavailable: ${unavailable}`] : []
+          unavailable ? [notice(type, unavailable)] : []
         ),
       ],
     },

@@ -10,11 +10,13 @@ import {
   readKeyFile,
 } from "./routes/keys/file.ts";
 import { type Scope, SCOPES } from "./routes/keys/scopes.ts";
+import { webhookSchema } from "./routes/webhooks.ts";
 import { hashOf, mint } from "./routes/keys/secret.ts";
 import { parseDuration } from "./tasks/mod.ts";
 
 export const KEYS_HELP = `deno task keys <command>, with API_KEYS_FILE set
   add --owner NAME [--scopes submit,read,cancel] [--expires 90d] [--rate 100/s]
+      [--concurrency 8] [--webhook URL [--webhook-secret whsec_…]]
                  prints a new key, once; scopes are submit, read, cancel and admin, which is all of them;
                  it expires after a duration, or at a time such as 2030-01-31T12:00:00Z
   list           what is known of each key, but not the keys
@@ -68,10 +70,19 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
 
 function add(args: string[], path: string, { now, print, note }: KeysIo): void {
   const text = { type: "string" } as const;
-  const { owner, scopes = DEFAULT_SCOPES, expires, rate } = parseArgs({
-    args,
-    options: { owner: text, scopes: text, expires: text, rate: text },
-  }).values;
+  const { owner, scopes = DEFAULT_SCOPES, expires, rate, concurrency, webhook, "webhook-secret": secret } =
+    parseArgs({
+      args,
+      options: {
+        owner: text,
+        scopes: text,
+        expires: text,
+        rate: text,
+        concurrency: text,
+        webhook: text,
+        "webhook-secret": text,
+      },
+    }).values;
   if (owner === undefined) throw new KeysError("--owner NAME is required.");
   const { id, key } = mint();
   const entry: KeyEntry = {
@@ -82,6 +93,8 @@ function add(args: string[], path: string, { now, print, note }: KeysIo): void {
     createdAt: new Date(now).toISOString(),
     expiresAt: expires === undefined ? undefined : parseExpiry(expires, now),
     rate: rate === undefined ? undefined : checkRate(rate),
+    concurrency: concurrency === undefined ? undefined : parseCount(concurrency),
+    webhook: parseWebhook(webhook, secret),
   };
   changeKeyFile(path, (keys) => [...keys, entry]);
   print(key);
@@ -90,7 +103,7 @@ function add(args: string[], path: string, { now, print, note }: KeysIo): void {
 
 function list(args: string[], path: string, { now, print }: KeysIo): void {
   parseArgs({ args, options: {} });
-  const header = ["ID", "OWNER", "SCOPES", "CREATED", "EXPIRES", "RATE"];
+  const header = ["ID", "OWNER", "SCOPES", "CREATED", "EXPIRES", "RATE", "CONCURRENCY", "WEBHOOK"];
   const rows = parseKeyFile(readKeyFile(path)).map((key) => [
     key.id,
     key.owner,
@@ -98,6 +111,8 @@ function list(args: string[], path: string, { now, print }: KeysIo): void {
     key.createdAt,
     key.expiresAt === undefined ? "-" : Date.parse(key.expiresAt) <= now ? "expired" : key.expiresAt,
     key.rate ?? "-",
+    `${key.concurrency ?? "-"}`,
+    key.webhook?.url ?? "-",
   ]);
   const table = [header, ...rows];
   const widths = header.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
@@ -146,6 +161,22 @@ function parseExpiry(text: string, now: number): string {
   if (at > now && at <= now + 36_500 * DAY) return new Date(at).toISOString();
   const expected = "a duration such as 90d or a time to come such as 2030-01-31T12:00:00Z";
   throw new KeysError(`--expires: got ${JSON.stringify(text)}, expected ${expected}.`);
+}
+
+function parseCount(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new KeysError(`--concurrency: got ${JSON.stringify(text)}, expected a whole number from 1 on.`);
+}
+
+function parseWebhook(url: string | undefined, secret: string | undefined): KeyEntry["webhook"] {
+  if (url === undefined && secret === undefined) return undefined;
+  if (url === undefined || !/^https?:\/\//.test(url) || !URL.canParse(url)) {
+    throw new KeysError("--webhook: expected a URL such as https://example.com/hook.");
+  }
+  const parsed = webhookSchema.safeParse({ url, secret });
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  throw new KeysError(`--webhook${path[0] === "secret" ? "-secret" : ""}: ${message}.`);
 }
 
 function checkRate(text: string): string {

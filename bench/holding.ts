@@ -6,7 +6,7 @@ import { pause, Program, Service } from "./service.ts";
 
 const HOLD = fileURLToPath(new URL("./hold.ts", import.meta.url));
 const TURNS = 3;
-/** For collected garbage to be given back. */
+/** For connections that have ended to be forgotten, and garbage to be collected. */
 const SETTLE = 3_000;
 
 /** Requests that are open, held by a process of their own. */
@@ -57,6 +57,7 @@ export async function readers(count = 10_000): Promise<Row[]> {
   const [without, besides]: [number[], number[]] = [[], []];
   let bytes = 0;
   for (let turn = 0; turn < TURNS; turn++) {
+    await pause(SETTLE);
     without.push(...await paced(post));
     const before = service.rss();
     await using held = await Held.open(service.origin, count, events);
@@ -92,6 +93,7 @@ export async function waiters(count = 5_000): Promise<Row[]> {
   let bytes = 0;
   for (let turn = 0; turn < TURNS; turn++) {
     const { id } = await service.submit("noop", { n: 1 }, { delay: "1h" });
+    await pause(SETTLE);
     without.push(...await paced(post));
     const before = service.rss();
     await using held = await Held.open(service.origin, count, `/v1/tasks/${id}`, "Prefer: wait=60");

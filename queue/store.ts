@@ -37,7 +37,8 @@ export interface Store {
   /**
    * What was answered under an idempotency key: the tasks as they are now, as replays, and for each whether it had a
    * unique key, and which batch was made. `undefined` for a key that is not known: it was not used, its time has
-   * passed, or it was one of the oldest among more than a bounded number. No key makes anything twice before that.
+   * passed, or it was one of its owner's oldest among more than a bounded number. No key makes anything twice before
+   * that.
    *
    * @throws {IdempotencyReused} where it was used with another fingerprint
    * @throws {IdempotencyGone} where one of the tasks has been forgotten

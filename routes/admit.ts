@@ -1,4 +1,5 @@
 /** Who is asking, and whether they may. Each route asks by itself: nothing stands in front of those without keys. */
+import type { Webhook } from "../queue/task.ts";
 import type { Key, KeyRing } from "./keys/ring.ts";
 import { granted, type Scope, SCOPES } from "./keys/scopes.ts";
 import { Problem } from "./problem.ts";
@@ -15,6 +16,8 @@ export interface Caller {
    * while there are no keys.
    */
   readonly signal?: AbortSignal;
+  /** Of its tasks that name none. */
+  readonly webhook?: Webhook;
 }
 
 /**
@@ -61,6 +64,18 @@ export function createAdmit(ring: KeyRing, now: () => number): Admit {
   };
 
   return Object.assign(admit, { stamp });
+}
+
+/**
+ * To be asked again before anything comes of a request that was long under way: its key may have ended meanwhile.
+ *
+ * @throws {Problem} `unauthenticated`, as for a request that comes without a key
+ */
+export function stillAdmitted({ signal }: Caller, headers?: Readonly<Record<string, string>>): void {
+  if (!signal?.aborted) return;
+  throw new Problem("unauthenticated", "The key has been revoked.", {
+    headers: { ...CHALLENGE.headers, ...headers },
+  });
 }
 
 function authenticate(ring: KeyRing, request: Request, now: number): Key {

@@ -41,17 +41,17 @@ export function createApp(given: AppDeps): Hono {
     // Who has no key is told nothing, not even which paths there are.
     if (c.req.path.startsWith("/v1/")) deps.admit(c.req.raw);
     const allowed = methodsOf(app, c.req.path);
-    if (allowed.length === 0) return problemResponse(new Problem("not-found"), c.req.raw);
+    if (allowed.length === 0) return problemResponse(new Problem("not-found"), c.req.raw, { base });
     const headers = { allow: allowed.join(", ") };
-    return problemResponse(new Problem("method-not-allowed", undefined, { headers }), c.req.raw);
+    return problemResponse(new Problem("method-not-allowed", undefined, { headers }), c.req.raw, { base });
   });
 
   app.onError((error, c) => {
     const problem = asProblem(error);
-    if (problem !== undefined) return problemResponse(problem, c.req.raw);
+    if (problem !== undefined) return problemResponse(problem, c.req.raw, { base });
     const requestId = requestIdOf(c.req.raw);
     deps.log(error, requestId);
-    return problemResponse(new Problem("internal-error"), c.req.raw, requestId);
+    return problemResponse(new Problem("internal-error"), c.req.raw, { requestId, base });
   });
 
   // In front of the router, as the router already goes by what a bad host has made of the path.
@@ -60,7 +60,7 @@ export function createApp(given: AppDeps): Hono {
   const { stamp } = deps.admit;
   app.fetch = (request, env, context) => {
     const problem = guard(request);
-    if (problem !== undefined) return problemResponse(problem, request);
+    if (problem !== undefined) return problemResponse(problem, request, { base });
     const answer = fetch(request, env, context);
     return stamp === undefined ? answer : stamped(request, answer, stamp);
   };

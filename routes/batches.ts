@@ -3,6 +3,7 @@ import { z } from "zod";
 import { IdConflict, UniqueConflict } from "../queue/errors.ts";
 import type { Batch, Enqueued, Together } from "../queue/store.ts";
 import type { NewTask } from "../queue/task.ts";
+import { stillAdmitted } from "./admit.ts";
 import { BodyReader } from "./body.ts";
 import { type AppDeps, type Limits, RETRY_AFTER } from "./deps.ts";
 import { Idempotency } from "./idempotency.ts";
@@ -35,14 +36,17 @@ export function mountBatches(app: Hono, deps: AppDeps): void {
 
   app.post("/v1/tasks/batch", async (c) => {
     const request = c.req.raw;
-    const { owner } = admit(request, "submit");
+    const caller = admit(request, "submit");
+    const { owner } = caller;
     refuseWhileDraining(health);
     const { headers } = request;
     const text = await bodies.text(request);
+    stillAdmitted(caller);
     const accept = async (together?: Together) => {
       const { tasks, then } = parse(readJson(text));
-      const origin = { owner, headers };
+      const origin = { caller, headers };
       const drafts = await draftAll(submissions, tasks, origin, limits);
+      if (then !== undefined) refuseOthers(drafts);
       const next = then === undefined ? undefined : await draftThen(submissions, then, origin, limits);
       return await store.enqueue(drafts, { ...together, batch: { id: newId(), then: next } }).catch(told);
     };
@@ -109,6 +113,23 @@ async function draftAll(
   throw new Problem(alike ? first.code : "validation-failed", undefined, {
     errors: errors.slice(0, MAX_FLAWS),
   });
+}
+
+/**
+ * A task that is answered in place of one of the batch is no member, so a `then` would not wait for it, and without
+ * any members never come.
+ *
+ * @throws {Problem}
+ */
+function refuseOthers(drafts: readonly NewTask[]): void {
+  const detail = "must be reject or replace where the batch has a then";
+  const errors = drafts.flatMap(({ extras }, index) =>
+    extras?.uniqueKey?.onConflict === "return"
+      ? [{ pointer: `#/tasks/${index}/uniqueKey/onConflict`, detail }]
+      : []
+  );
+  if (errors.length === 0) return;
+  throw new Problem("validation-failed", undefined, { errors: errors.slice(0, MAX_FLAWS) });
 }
 
 /** @throws {Problem} */

@@ -3,6 +3,7 @@ import type { FileInfo, Files } from "../queue/files/files.ts";
 import { mediaType } from "../queue/files/names.ts";
 import type { Task } from "../queue/task.ts";
 import { madeFile } from "../tasks/mod.ts";
+import { type Caller, stillAdmitted } from "./admit.ts";
 import { BodyReader } from "./body.ts";
 import type { AppDeps } from "./deps.ts";
 import { attachment, nameIn } from "./disposition.ts";
@@ -29,11 +30,11 @@ export function mountFiles(app: Hono, files: Files, { admit, health, limits, bas
   const bodies = new BodyReader(limits);
 
   app.post("/v1/files", async (c) => {
-    const { owner } = admit(c.req.raw, "submit");
+    const caller = admit(c.req.raw, "submit");
     refuseWhileDraining(health);
     const { headers } = c.req.raw;
-    const content = bodies.pieces(c.req.raw, files.fileMax, "bad-request");
-    const file = await files.put(owner, content, {
+    const content = whileAdmitted(caller, bodies.pieces(c.req.raw, files.fileMax, "bad-request"));
+    const file = await files.put(caller.owner, content, {
       contentType: typeIn(headers),
       name: nameIn(headers.get("content-disposition")),
       // Where it is no number, Deno has refused the request.
@@ -56,6 +57,15 @@ export function mountFiles(app: Hono, files: Files, { admit, health, limits, bas
     if (id === undefined || !await files.remove(owner, id)) throw new Problem("file-not-found");
     return replyEmpty(204);
   });
+}
+
+/** An upload may take hours: nothing is kept of one whose key ends before it does. */
+async function* whileAdmitted(caller: Caller, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    stillAdmitted(caller, { connection: "close" });
+    yield piece;
+  }
+  stillAdmitted(caller);
 }
 
 /** The file that a task's result is, where it is one and nothing else. */

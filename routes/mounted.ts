@@ -7,7 +7,7 @@ export function pathBelow(base: string): (request: Request) => string {
   return (request) => getPath(request).slice(length) || "/";
 }
 
-/** Headers and problems name paths of the app alone, so they can be moved whatever they are the answer to. */
+/** Headers name paths of the app alone, so they can be moved whatever they are the answer to. */
 export async function moved(answer: Response | Promise<Response>, base: string): Promise<Response> {
   const response = await answer;
   const { headers } = response;
@@ -15,7 +15,5 @@ export async function moved(answer: Response | Promise<Response>, base: string):
   if (location?.startsWith("/")) headers.set("location", base + location);
   const link = headers.get("link");
   if (link !== null) headers.set("link", link.replace(/(^|, *)<\//g, `$1<${base}/`));
-  if (headers.get("content-type") !== "application/problem+json") return response;
-  const problem = await response.text();
-  return new Response(problem.replace(/^\{"type":"/, `$&${base}`), response);
+  return response;
 }

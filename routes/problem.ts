@@ -89,14 +89,15 @@ export function pathOf(request: Request): string {
   return /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(request.url)?.[1] || "/";
 }
 
+/** @param options `base`: where the service is mounted */
 export function problemResponse(
   problem: Problem,
   request: Request,
-  requestId = requestIdOf(request),
+  { requestId = requestIdOf(request), base = "" }: { requestId?: string; base?: string } = {},
 ): Response {
   const { code, detail, errors, headers } = problem;
   const [status, title] = PROBLEMS[code];
-  const type = `/problems/${code}`;
+  const type = `${base}/problems/${code}`;
   const instance = pathOf(request);
   const body = JSON.stringify({ type, title, status, detail, instance, code, requestId, errors });
   return new Response(problem.cut ? thenCut(body) : body, {

@@ -7,7 +7,8 @@ import { type AppDeps, RETRY_AFTER } from "./deps.ts";
 import { holdFiles } from "./given_files.ts";
 import { flawsOf, pointer } from "./json.ts";
 import { type Flaw, invalid, Problem } from "./problem.ts";
-import { checkTarget, depthOf, webhookOf, webhookSchema } from "./webhooks.ts";
+import type { Caller } from "./admit.ts";
+import { checkTarget, DELIVERY, depthOf, webhookOf, webhookSchema } from "./webhooks.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -94,7 +95,7 @@ export const envelope = z.strictObject({
 
 /** Where a submission comes from. */
 export interface Origin {
-  readonly owner: string;
+  readonly caller: Caller;
   readonly headers: Headers;
 }
 
@@ -134,7 +135,7 @@ export class Submissions {
    * @throws {Problem}
    */
   async draft(body: unknown, origin: Origin, at: readonly PropertyKey[] = []): Promise<NewTask> {
-    const { owner } = origin;
+    const { owner } = origin.caller;
     const parsed = envelope.safeParse(body);
     if (!parsed.success) throw failed(flawsOf(parsed.error.issues, at));
     const { type, input, id, runAt, delay, priority, timeout, maxAttempts, metadata } = parsed.data;
@@ -167,12 +168,13 @@ export class Submissions {
 
   /** What most submissions have none of. */
   #extras(
-    { uniqueKey, webhook, parent }: z.output<typeof envelope>,
-    { headers }: Origin,
+    { type, uniqueKey, webhook, parent }: z.output<typeof envelope>,
+    { caller, headers }: Origin,
     at: readonly PropertyKey[],
   ): Extras | undefined {
+    const hook = webhook ? webhookOf(webhook) : type === DELIVERY ? undefined : caller.webhook;
     const traceparent = headers.get("traceparent") ?? undefined;
-    if (!uniqueKey && !webhook && parent === undefined && traceparent === undefined) return undefined;
+    if (!uniqueKey && !hook && parent === undefined && traceparent === undefined) return undefined;
     // What is no trace context is to be ignored: W3C Trace Context, 3.2.2.
     const trace = traceparent !== undefined && TRACEPARENT.test(traceparent) ? { traceparent } : {};
     if (webhook) {
@@ -188,7 +190,7 @@ export class Submissions {
           ...(uniqueKey.for !== "active" && { keep: uniqueKey.for }),
         },
       }),
-      ...(webhook && { webhook: webhookOf(webhook), depth: depthOf(headers, pointer([...at, "webhook"])) }),
+      ...(hook && { webhook: hook, depth: depthOf(headers, pointer([...at, "webhook"])) }),
     };
     return Object.keys(extras).length === 0 ? undefined : extras;
   }

@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import type { Together } from "../queue/store.ts";
 import { isFinal } from "../queue/task.ts";
+import { stillAdmitted } from "./admit.ts";
 import { BodyReader } from "./body.ts";
 import { type AppDeps, RETRY_AFTER } from "./deps.ts";
 import { Idempotency } from "./idempotency.ts";
@@ -24,8 +25,9 @@ export function mountTasks(app: Hono, deps: AppDeps): void {
     refuseWhileDraining(health);
     const { headers } = request;
     const text = await bodies.text(request);
+    stillAdmitted(caller);
     const accept = async (together?: Together) => {
-      const draft = await submissions.draft(parseJson(text, limits), { owner, headers });
+      const draft = await submissions.draft(parseJson(text, limits), { caller, headers });
       return await store.enqueue([draft], together);
     };
     const key = headers.get("idempotency-key");

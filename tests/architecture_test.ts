@@ -93,7 +93,10 @@ Deno.test("BullMQ, SQLite and SMTP live where they belong", async () => {
   const heavy = modules.flatMap(({ specifier, dependencies = [] }) =>
     dependencies
       .filter(({ specifier, code }) =>
-        code && /^(npm:)?(bullmq|ioredis|nodemailer|sharp|pdfmake)/.test(specifier)
+        code &&
+        /^(npm:)?(bullmq|ioredis|nodemailer|sharp|pdfmake|postgres|echarts|htmlparser2|linkedom|@e965)/.test(
+          specifier,
+        )
       )
       .map((dependency) => `${inside(specifier)} → ${dependency.specifier}`)
   );

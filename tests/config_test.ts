@@ -32,6 +32,8 @@ Deno.test("an empty environment gives the defaults of the design", () => {
     scrapeContact: undefined,
     smtpUrl: undefined,
     mailFrom: undefined,
+    databaseUrl: undefined,
+    statementsFile: undefined,
     logLevel: "info",
     queueMax: 100_000,
     queueMaxBytes: 256 * 2 ** 20,
@@ -210,6 +212,17 @@ Deno.test("whom sites may turn to is a page or an address, and nothing that ends
     const contact of ["me", "ftp://example.org/", "https://example.org/)x", "a@b c", "https://ü.example/"]
   ) {
     assert.match(problemsOf({ SCRAPE_CONTACT: contact })[0] ?? "", /^SCRAPE_CONTACT: /, contact);
+  }
+});
+
+Deno.test("DATABASE_URL is checked at start and not shown", () => {
+  for (const url of ["postgres://ada:p%40ss@h:5432/d?sslmode=verify-full", "sqlite:./data/app.db"]) {
+    assert.equal(loadConfig({ DATABASE_URL: url }, "/").databaseUrl, url);
+  }
+  for (const url of ["hunter2", "mysql://u:hunter2@h/d", "sqlite:hunter2,x"]) {
+    const [problem = ""] = problemsOf({ DATABASE_URL: url });
+    assert.match(problem, /^DATABASE_URL: /);
+    assert.doesNotMatch(problem, /hunter2/);
   }
 });
 

@@ -51,6 +51,18 @@ export function keysContract(test: Test): void {
     },
   );
 
+  test("an idempotency key is remembered however many others use", async (store, clock) => {
+    const given = { idempotency: idempotency(clock) };
+    await store.enqueue([draft()], given);
+    for (let i = 0; i < 11; i++) {
+      const drafts = Array.from({ length: 10_000 }, () => draft({ owner: "bob" }));
+      await store.enqueue(drafts, { idempotency: idempotency(clock, `k${i}`) });
+    }
+    notEqual(await store.replay("ann", given.idempotency), undefined);
+    equal(await store.replay("bob", idempotency(clock, "k0")), undefined);
+    notEqual(await store.replay("bob", idempotency(clock, "k10")), undefined);
+  }, { maxTasks: 200_000, maxBytes: 1e9 });
+
   test("an idempotency key with another fingerprint is refused", async (store, clock) => {
     await store.enqueue([draft()], { idempotency: idempotency(clock) });
     const other = idempotency(clock, "k", "g");

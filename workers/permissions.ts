@@ -42,6 +42,8 @@ export function permissionsOf(definition: TaskDefinition, context: PermissionCon
 
 const RUNNER = fromFileUrl(new URL("./runner.ts", import.meta.url));
 const CONFIG = configuration();
+const LOCK = fromFileUrl(new URL("deno.lock", ROOT));
+const OWN = new URL("tasks/", ROOT).href;
 
 /**
  * The command line of a process that loads task files: what the type declares, the code to read, and nothing else.
@@ -63,7 +65,7 @@ export function commandLine(
     "run",
     "--quiet",
     "--no-prompt",
-    "--no-lock",
+    ...versions(modules),
     ...CONFIG,
     `--v8-flags=--max-old-space-size=${memory},--enable-experimental-regexp-engine-on-excessive-backtracks`,
     allow("read", [...read, ...(permissions.read ?? [])]),
@@ -74,6 +76,19 @@ export function commandLine(
     ...(variables.length > 0 ? [allow("env", variables)] : []),
     program,
   ];
+}
+
+/** Whether a task file comes with Errand. */
+export function isOwn(module: string): boolean {
+  return module.startsWith(OWN);
+}
+
+/**
+ * Errand's own types get the packages that were tested, and that are there since the service has started: without the
+ * lock they would be chosen anew, and fetched, by whichever runner is the first. The files of others may use others.
+ */
+function versions(modules: readonly string[]): string[] {
+  return modules.every(isOwn) ? [`--lock=${LOCK}`, "--frozen"] : ["--no-lock"];
 }
 
 /** The whole environment of a runner: a type sees the variables that it declares, and no other's secrets. */

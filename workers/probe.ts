@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { commandLine } from "./permissions.ts";
+import { commandLine, isOwn } from "./permissions.ts";
 
 const PROBING = fileURLToPath(new URL("./probing.ts", import.meta.url));
 const STDOUT_MAX = 1 << 20;
@@ -18,8 +18,11 @@ export async function probe(
   timeout: number,
 ): Promise<Map<string, string>> {
   const faults = new Map<string, string>();
-  const lanes = Math.min(modules.length, Math.max(1, navigator.hardwareConcurrency));
-  const shares = Array.from({ length: lanes }, (_, lane) => modules.filter((_, i) => i % lanes === lane));
+  // Errand's own and those of others have different command lines.
+  const shares = [modules.filter(isOwn), modules.filter((module) => !isOwn(module))].flatMap((some) => {
+    const lanes = Math.min(some.length, Math.max(1, navigator.hardwareConcurrency));
+    return Array.from({ length: lanes }, (_, lane) => some.filter((_, i) => i % lanes === lane));
+  });
   await Promise.all(shares.map((share) => probeInTurn(share, env, timeout, faults)));
   return faults;
 }

@@ -20,7 +20,7 @@ export function createMemoryStore(options: contract.StoreOptions): contract.Stor
   return new MemoryStore(options);
 }
 
-/** Answers under idempotency keys that are remembered, of all owners. */
+/** Answers under idempotency keys that are remembered, of each owner: none can make the service forget another's. */
 const REPEATS_MAX = 100_000;
 
 /**
@@ -38,7 +38,7 @@ class MemoryStore implements contract.Store {
   #finished = finishedPlace();
   #places: Readonly<Record<Status, Place>>;
   #expired = new Tombstones(10_000);
-  #repeats = new Repeats(REPEATS_MAX);
+  #repeats = new Map<string, Repeats>();
   #changes = new Changes();
   #lastCreation = 0;
 
@@ -236,7 +236,7 @@ class MemoryStore implements contract.Store {
     idempotency: contract.Idempotency,
     now: number,
   ): contract.Enqueued[] | undefined {
-    return this.#repeats.find(owner, idempotency, now)?.map(({ id, ...made }) => {
+    return this.#repeats.get(owner)?.find(idempotency, now)?.map(({ id, ...made }) => {
       const task = this.#owners.find(owner, id)?.task;
       if (task === undefined) throw new IdempotencyGone();
       return { task, replayed: true, ...made };
@@ -253,7 +253,10 @@ class MemoryStore implements contract.Store {
     const told = isBatch ? answers.map((answer) => ({ ...answer, batch: batch.id })) : answers;
     if (idempotency && told.length > 0) {
       const made = told.map(({ task, replayed: _, ...rest }): Made => ({ id: task.id, ...rest }));
-      this.#repeats.add(told[0]!.task.owner, idempotency, made, now);
+      const { owner } = told[0]!.task;
+      const repeats = this.#repeats.get(owner) ?? new Repeats(REPEATS_MAX);
+      this.#repeats.set(owner, repeats);
+      repeats.add(idempotency, made, now);
     }
     return told;
   }

@@ -6,15 +6,15 @@ import { IdMap } from "./id_map.ts";
 export type Made = Pick<Enqueued, "existing" | "batch"> & { readonly id: string };
 
 interface Repeat {
-  readonly name: string;
+  readonly key: string;
   readonly fingerprint: string;
   readonly until: number;
   readonly made: readonly Made[];
 }
 
-/** What was answered under the idempotency keys of all owners, as far back as `limit` answers. */
+/** What was answered under the idempotency keys of an owner, as far back as `limit` answers. */
 export class Repeats {
-  readonly #byName = new IdMap<Repeat>(({ name }) => name);
+  readonly #byKey = new IdMap<Repeat>(({ key }) => key);
   /** In the order of their use; those before `#first` are forgotten. */
   #order: Repeat[] = [];
   #first = 0;
@@ -23,19 +23,19 @@ export class Repeats {
   constructor(readonly limit: number) {}
 
   /** @throws {IdempotencyReused} */
-  find(owner: string, { key, fingerprint }: Idempotency, now: number): readonly Made[] | undefined {
-    const repeat = this.#byName.get(nameOf(owner, key));
+  find({ key, fingerprint }: Idempotency, now: number): readonly Made[] | undefined {
+    const repeat = this.#byKey.get(key);
     if (repeat === undefined || repeat.until <= now) return undefined;
     if (repeat.fingerprint !== fingerprint) throw new IdempotencyReused();
     return repeat.made;
   }
 
   /** Of a key that is not known. */
-  add(owner: string, { key, fingerprint, until }: Idempotency, made: readonly Made[], now: number): void {
-    const repeat = { name: nameOf(owner, key), fingerprint, until, made };
+  add({ key, fingerprint, until }: Idempotency, made: readonly Made[], now: number): void {
+    const repeat = { key, fingerprint, until, made };
     // Its time may have passed without anybody having noticed.
-    this.#byName.delete(repeat.name);
-    this.#byName.add(repeat);
+    this.#byKey.delete(key);
+    this.#byKey.add(repeat);
     this.#order.push(repeat);
     this.#answers += made.length;
     for (let oldest = this.#order[this.#first]!; oldest !== repeat; oldest = this.#order[this.#first]!) {
@@ -46,15 +46,10 @@ export class Repeats {
 
   #forget(oldest: Repeat): void {
     this.#answers -= oldest.made.length;
-    if (this.#byName.get(oldest.name) === oldest) this.#byName.delete(oldest.name);
+    if (this.#byKey.get(oldest.key) === oldest) this.#byKey.delete(oldest.key);
     this.#first++;
     if (this.#first * 2 < this.#order.length) return;
     this.#order = this.#order.slice(this.#first);
     this.#first = 0;
   }
-}
-
-/** The length keeps apart what owner and key joined could mistake for each other. */
-function nameOf(owner: string, key: string): string {
-  return `${owner.length}:${owner}${key}`;
 }

@@ -11,7 +11,8 @@ export const BATCHES: readonly Operation[] = [
     summary: "Submit many tasks at once: all of them or none",
     description:
       "A fault is named by its place: `#/tasks/1/input/ms`. `then` is a task that follows when all have " +
-      "ended, however they ended.",
+      "ended, however they ended; with it no task of the batch may have a `uniqueKey` that answers another task in " +
+      "its place (`onConflict: return`).",
     parameters: [IDEMPOTENCY_KEY],
     body: { content: { "application/json": ref("NewBatch") } },
     answers: {

@@ -120,6 +120,7 @@ export class Feed {
 
   #heard(changes: readonly Change[]): void {
     this.#forgetLeft();
+    const touched = new Set<Topic>();
     const ending = new Set<Topic>();
     for (const change of changes) {
       const topics = keysOf(change.task).flatMap((key) => this.#topics.get(key) ?? []);
@@ -128,10 +129,12 @@ export class Feed {
         const entry = this.journal.add(told, topics);
         for (const topic of topics) {
           topic.tell(entry);
+          touched.add(topic);
           if (told.final && topic.subject.over) ending.add(topic);
         }
       }
     }
+    for (const topic of touched) topic.send();
     for (const topic of ending) this.#endIfOver(topic);
   }
 

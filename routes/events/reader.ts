@@ -1,6 +1,11 @@
-/** Bytes that may wait for a reader. Who does not read is dropped beyond it, and goes on where it was if it comes back. */
+/**
+ * Bytes that may wait for a reader, and the bytes of one message, which all its readers share. Who does not read, or
+ * is too far behind for it, is dropped, and goes on where it was if it comes back.
+ */
 const MAX_WAITING = 256 * 1024;
-const BUFFER = { highWaterMark: MAX_WAITING, size: (chunk: Uint8Array) => chunk.byteLength };
+const MAX_MESSAGE = 4 * 1024 * 1024;
+/** Nothing waits in the stream itself: of that it would let go by an error alone, which Deno prints. */
+const NO_BUFFER = { highWaterMark: 0 };
 
 /** One who reads a stream: the answer's body is `body`. There may be tens of thousands, so it holds next to nothing. */
 export class Reader {
@@ -9,37 +14,63 @@ export class Reader {
   after = 0;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #ended: (() => void) | undefined;
+  #waiting: Uint8Array[] = [];
+  #bytes = 0;
+  /** It reads, and there was nothing. */
+  #reads = false;
 
   /** @param ended called once, when nothing more can be sent, for whatever reason */
   constructor(ended: () => void) {
     this.#ended = ended;
-    this.body = new ReadableStream(this, BUFFER);
+    this.body = new ReadableStream(this, NO_BUFFER);
   }
 
-  /** The stream's own affair: called by it. */
+  /** The stream's own affair, as are the next two: called by it. */
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
     this.#controller = controller;
   }
 
-  /** The stream's own affair: called when the client has gone. */
+  /** It wants more. */
+  pull(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#reads = true;
+    else {
+      this.#bytes -= next.byteLength;
+      this.#controller.enqueue(next);
+    }
+    this.#closeIfDone();
+  }
+
+  /** The client has gone. */
   cancel(): void {
     this.#over();
   }
 
   /** What waits for it is less than the bound and one message more. */
   send(bytes: Uint8Array): void {
-    if (this.#ended === undefined) return;
-    if (this.#controller.desiredSize! > 0) return this.#controller.enqueue(bytes);
-    // An error, unlike an end, lets go of what waits.
-    this.#controller.error(new Error("The reader did not read."));
-    this.#over();
+    const { byteLength } = bytes;
+    if (this.#ended === undefined || byteLength === 0) return;
+    if (this.#bytes >= MAX_WAITING || byteLength > MAX_MESSAGE) {
+      this.#waiting = [];
+      this.end();
+    } else if (this.#reads) {
+      this.#reads = false;
+      this.#controller.enqueue(bytes);
+    } else {
+      this.#waiting.push(bytes);
+      this.#bytes += byteLength;
+    }
   }
 
   /** What has been sent is still read. */
   end(): void {
     if (this.#ended === undefined) return;
-    this.#controller.close();
     this.#over();
+    this.#closeIfDone();
+  }
+
+  #closeIfDone(): void {
+    if (this.#ended === undefined && this.#waiting.length === 0) this.#controller.close();
   }
 
   #over(): void {

@@ -49,6 +49,7 @@ export class Topic implements Holder {
   /** When the last reader left, in milliseconds since the epoch. */
   leftAt = 0;
   #entries: Entry[] = [];
+  #unsent: Entry[] = [];
   #since: number;
 
   constructor(readonly subject: Subject, readonly journal: Journal) {
@@ -66,18 +67,34 @@ export class Topic implements Holder {
     return this.#entries.filter((entry) => entry.seq > seq);
   }
 
+  /** Told of in the next `send`. */
   tell(entry: Entry): void {
     this.#entries.push(entry);
-    if (this.readers.size === 0) return;
+    if (this.readers.size > 0) this.#unsent.push(entry);
+  }
+
+  /** Sends what it was told since the last one, in one piece: a burst must not drop those who read. */
+  send(): void {
+    const told = this.#unsent;
+    if (told.length === 0) return;
+    this.#unsent = [];
     const { subject } = this;
-    const count = subject.countOf(entry);
-    const bytes = encode(withId(subject.idOf(entry), entry.text));
-    const last = subject.isLast(entry);
+    const last = told.findIndex((entry) => subject.isLast(entry));
+    const entries = last < 0 ? told : told.slice(0, last + 1);
+    const bytes = this.#encode(entries);
+    const first = subject.countOf(entries[0]!);
     for (const reader of this.readers) {
-      // A store may be ahead of what it tells: then its beginning has had this one.
-      if (count > reader.after) reader.send(bytes);
-      if (last) reader.end();
+      // A store may be ahead of what it tells: then its beginning has had some of it.
+      const ahead = reader.after >= first;
+      reader.send(
+        ahead ? this.#encode(entries.filter((entry) => subject.countOf(entry) > reader.after)) : bytes,
+      );
+      if (last >= 0) reader.end();
     }
+  }
+
+  #encode(entries: readonly Entry[]): Uint8Array {
+    return encode(entries.map((entry) => withId(this.subject.idOf(entry), entry.text)).join(""));
   }
 
   add(reader: Reader): void {

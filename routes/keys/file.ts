@@ -1,6 +1,7 @@
 /** The key file, `API_KEYS_FILE`: what is known of each key, but not the keys. */
 import { z } from "zod";
 import { parseRate } from "../rate.ts";
+import { webhookSchema } from "../webhooks.ts";
 import { SCOPES } from "./scopes.ts";
 
 const MAX_KEYS = 10_000;
@@ -23,6 +24,10 @@ const entry = z.strictObject({
   expiresAt: z.iso.datetime({ offset: true }).optional(),
   /** Of its own, in place of `RATE_LIMIT`. */
   rate: z.string().refine((text) => parseRate(text) !== undefined, "must be a rate such as 100/s").optional(),
+  /** Running tasks of its owner at once, in place of `KEY_CONCURRENCY`; of several keys the largest counts. */
+  concurrency: z.int().min(1).max(1_000_000).optional(),
+  /** Of tasks that are submitted with it and name none. The secret is kept as it is: it must sign. */
+  webhook: webhookSchema.optional(),
 });
 
 const content = z.strictObject({

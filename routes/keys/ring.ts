@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
 import type { Log } from "../../queue/log.ts";
 import type { Caller } from "../admit.ts";
+import { webhookOf } from "../webhooks.ts";
 import { Bucket, parseRate, type Rate } from "../rate.ts";
 import { asKeyFileError, type KeyEntry, type KeyFileError, parseKeyFile, readKeyFile } from "./file.ts";
 import { granted } from "./scopes.ts";
@@ -45,6 +46,7 @@ export interface KeyRingOptions {
 export class KeyRing {
   #options: KeyRingOptions;
   #held = new Map<string, Held>();
+  #concurrency: ReadonlyMap<string, number> = new Map();
   #timer: ReturnType<typeof setInterval>;
   /** What the file was when it was last read: by its looks, and by its text. */
   #looks = "";
@@ -70,6 +72,11 @@ export class KeyRing {
     return same ? held?.key : undefined;
   }
 
+  /** Running tasks that an owner may have at once; `undefined` where no key of it says so. */
+  concurrencyOf(owner: string): number | undefined {
+    return this.#concurrency.get(owner);
+  }
+
   /** The file is not looked at any more. */
   close(): void {
     clearInterval(this.#timer);
@@ -83,12 +90,17 @@ export class KeyRing {
       const held = before.get(entry.id);
       return [entry.id, held?.text === text ? held : this.#take(entry, text)];
     }));
+    const most = new Map<string, number>();
+    for (const { owner, concurrency = 0 } of entries) {
+      if (concurrency > 0) most.set(owner, Math.max(concurrency, most.get(owner) ?? 0));
+    }
+    this.#concurrency = most;
     for (const [id, held] of before) {
       if (this.#held.get(id) !== held) held.end.abort();
     }
   }
 
-  #take({ id, owner, scopes, sha256, expiresAt, rate }: KeyEntry, text: string): Held {
+  #take({ id, owner, scopes, sha256, expiresAt, rate, webhook }: KeyEntry, text: string): Held {
     const end = new AbortController();
     const itsRate = rate === undefined ? this.#options.rate : parseRate(rate);
     const key = {
@@ -96,6 +108,7 @@ export class KeyRing {
       scopes: granted(scopes),
       keyId: id,
       signal: end.signal,
+      webhook: webhook && webhookOf(webhook),
       expiresAt: expiresAt === undefined ? Infinity : Date.parse(expiresAt),
       bucket: itsRate && new Bucket(itsRate, this.#options.now()),
     };

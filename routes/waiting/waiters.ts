@@ -2,9 +2,8 @@ import type { Change } from "../../queue/events.ts";
 import type { Store } from "../../queue/store.ts";
 import { Heap, type Indexed } from "../../queue/stores/heap.ts";
 import { isFinal } from "../../queue/task.ts";
-import type { Caller } from "../admit.ts";
+import { type Caller, stillAdmitted } from "../admit.ts";
 import { whenAborted } from "../endings.ts";
-import { Problem } from "../problem.ts";
 import { waitOf } from "./prefer.ts";
 
 /** What is looked at again and again until it is as it was waited for. */
@@ -96,7 +95,7 @@ export class Waiters {
         reason = await waiter.woken();
         found = await look.read();
       }
-      if (caller.signal?.aborted) throw revoked();
+      stillAdmitted(caller);
       const heeded = reason !== "end" || look.done(found);
       return { found, headers: heeded ? { ...VARY, "preference-applied": `wait=${seconds}` } : VARY };
     } finally {
@@ -186,10 +185,4 @@ class Wait implements Waiter {
 /** Ids are unique among those of an owner, and have no spaces. */
 function keyOf(owner: string, id: string): string {
   return `${id} ${owner}`;
-}
-
-/** A request that outlives its key is answered as one that comes without. */
-function revoked(): Problem {
-  const headers = { "www-authenticate": "Bearer" };
-  return new Problem("unauthenticated", "The key has been revoked.", { headers });
 }

@@ -102,6 +102,15 @@ Deno.test("a batch of tasks that were there already is the batch that they are i
   ]);
 });
 
+Deno.test("a then is refused where another task may stand for one of the batch: it would not wait for it", async () => {
+  const { app, store } = bench();
+  const unique = (onConflict?: string) => ({ ...ANY, uniqueKey: { key: "u", onConflict } });
+  const { response, body } = await submit(app, { tasks: [ANY, unique()], then: ANY });
+  deepEqual([response.status, body.errors[0].pointer], [422, "#/tasks/1/uniqueKey/onConflict"]);
+  equal((await store.list("", { limit: 9 })).tasks.length, 0);
+  equal((await submit(app, { tasks: [ANY, unique("replace")], then: ANY })).response.status, 202);
+});
+
 Deno.test("a repeated batch answers the same tasks and the same batch", async () => {
   const { app } = bench();
   const key = { "idempotency-key": "b" };

@@ -1,5 +1,6 @@
 /** Keys as the routes see them: found, refused, limited and revoked. */
 import assert from "node:assert/strict";
+import type { Files } from "../../queue/files/files.ts";
 import { createAdmit } from "../../routes/admit.ts";
 import { changeKeyFile } from "../../routes/keys/file.ts";
 import type { KeyRing } from "../../routes/keys/ring.ts";
@@ -114,6 +115,45 @@ Deno.test("a revoked key is out within a second, and its neighbours do not notic
   assert.equal(ring.find(gone), undefined);
   assert.equal(ring.find(stays), open);
   assert.equal(open.signal.aborted, false);
+});
+
+Deno.test("what was begun under a key that is revoked before it is all there comes to nothing", async () => {
+  using file = new KeyFile();
+  const key = file.add("ada");
+  const ring = file.ring();
+  let kept = 0;
+  const files = {
+    fileMax: 100,
+    async put(_: string, content: AsyncIterable<Uint8Array>) {
+      for await (const _ of content);
+      kept++;
+    },
+  } as unknown as Files;
+  const { app, store } = keyed(ring, Date.now, { files });
+  const begin = (path: string, text: string) => {
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const headers = { "content-type": "application/json", ...bearer(key) };
+    const answer = app.request(path, { method: "POST", headers, body: readable });
+    const writer = writable.getWriter();
+    const write = (text: string) => writer.write(new TextEncoder().encode(text)).catch(() => {});
+    write(text.slice(0, 5));
+    return async () => {
+      write(text.slice(5));
+      writer.close().catch(() => {});
+      return await answer;
+    };
+  };
+  const task = JSON.stringify({ type: "any", input: {} });
+  const ends = [
+    begin("/v1/tasks", task),
+    begin("/v1/tasks/batch", `{"tasks":[${task}]}`),
+    begin("/v1/files", "some text"),
+  ];
+  const { signal } = ring.find(key)!;
+  file.revoke(key);
+  await aborts(signal);
+  for (const end of ends) await isProblem(await end(), "unauthenticated");
+  assert.deepEqual([(await store.list("ada", { limit: 9 })).tasks.length, kept], [0, 0]);
 });
 
 Deno.test("a key that is changed by hand ends what it has open and begins anew", async () => {
@@ -264,4 +304,17 @@ Deno.test("without keys a page of another origin changes nothing", async () => {
   }
   await isProblem(await ask("http://localhost:8000"), "task-not-found");
   await isProblem(await ask(undefined), "task-not-found");
+});
+
+Deno.test("of an owner's keys the one that allows most says how many tasks run at once", () => {
+  using file = new KeyFile();
+  file.add("ada", "--concurrency", "2");
+  file.add("ada", "--concurrency", "5");
+  file.add("ada");
+  file.add("eve");
+  const ring = file.ring();
+  assert.deepEqual([ring.concurrencyOf("ada"), ring.concurrencyOf("eve")], [5, undefined]);
+  for (const text of ["0", "-1", "x", "1.5"]) {
+    assert.throws(() => file.add("ada", `--concurrency=${text}`), /^KeysError: --concurrency: /);
+  }
 });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
+import type { Files } from "../../queue/files/files.ts";
+import { Problem } from "../../routes/problem.ts";
 import { defineTask } from "../../tasks/mod.ts";
 import { bench, isProblem, post, submit, typeOf } from "./support.ts";
 
@@ -165,4 +167,14 @@ Deno.test("every answer forbids sniffing", async () => {
     assert.equal((await app.request(path)).headers.get("x-content-type-options"), "nosniff", path);
   }
   assert.equal((await post(app, "")).headers.get("x-content-type-options"), "nosniff");
+});
+
+Deno.test("below a path, too, an answer that cuts the connection is the problem that it is", async () => {
+  const put = () => Promise.reject(new Problem("length-required", "Too small.", { cut: true }));
+  const { app } = bench({ base: "/b", files: { fileMax: 9, put } as unknown as Files });
+  const answer = await app.request("/b/v1/files", { method: "POST", body: "x" });
+  const reader = answer.body!.getReader();
+  const { type } = JSON.parse(new TextDecoder().decode((await reader.read()).value));
+  assert.deepEqual([answer.status, type], [411, "/b/problems/length-required"]);
+  await assert.rejects(reader.read(), { name: "AbortError" });
 });

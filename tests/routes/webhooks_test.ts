@@ -4,6 +4,8 @@ import { claimed, created, succeeded } from "../../queue/task.ts";
 import { deliveries } from "../../routes/webhooks.ts";
 import { Service, until } from "../service.ts";
 import { serving } from "../tasks/egress/servers.ts";
+import { createAdmit } from "../../routes/admit.ts";
+import { bearer, KeyFile } from "./key_file.ts";
 import { bench, isProblem, post } from "./support.ts";
 
 const SECRET = `whsec_${btoa("0123456789abcdefghijklmn")}`;
@@ -157,4 +159,26 @@ Deno.test("deliveries of an unknown task, and of another task, are 404", async (
   await isProblem(await app.request(path, { method: "POST" }), "task-not-found");
   const { deliveries } = await (await app.request(`/v1/tasks/${one}/deliveries`)).json();
   ok(Array.isArray(deliveries) && deliveries.length === 0);
+});
+
+Deno.test("tasks that name no webhook have the one of their key, which nobody sees the secret of", async () => {
+  using file = new KeyFile();
+  const url = "https://example.com/default";
+  const key = file.add("ada", "--webhook", url, "--webhook-secret", SECRET);
+  const plain = file.add("ada");
+  const { app, store } = bench({ admit: createAdmit(file.ring(), Date.now) });
+  const submit = async (key: string, more: Record<string, unknown> = {}) => {
+    const task = await (await post(app, { type: "any", input: 1, ...more }, bearer(key))).json();
+    return { shown: task.webhook, kept: (await store.get("ada", task.id))?.extras?.webhook };
+  };
+  deepEqual(await submit(key), { shown: { url }, kept: { url, events: undefined, secret: SECRET } });
+  deepEqual((await submit(key, { webhook: { url: "https://example.com/own" } })).shown, {
+    url: "https://example.com/own",
+  });
+  deepEqual(await submit(plain), { shown: undefined, kept: undefined });
+  equal(file.run("list").includes(SECRET), false);
+  await isProblem(
+    await post(app, { type: "any", input: 1 }, { ...bearer(key), "errand-webhook-depth": "3" }),
+    "validation-failed",
+  );
 });

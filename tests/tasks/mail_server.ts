@@ -34,7 +34,12 @@ export class MailServer implements AsyncDisposable {
       },
       onData: async (stream, session, done) => {
         const chunks: Uint8Array[] = [];
-        for await (const chunk of stream) chunks.push(chunk);
+        try {
+          for await (const chunk of stream) chunks.push(chunk);
+        } catch (error) {
+          // Its client died in the middle of it.
+          return done(error as Error);
+        }
         const { mailFrom, rcptTo } = session.envelope;
         this.mails.push({
           from: mailFrom ? mailFrom.address : "",
