@@ -10,9 +10,18 @@ export type TaskMap = Readonly<Record<string, TypeOfTask | { readonly default: T
 
 /** The types that every service has; what a client knows unless it is told otherwise. */
 export type BuiltInTasks = {
-  readonly "send-email": typeof import("../tasks/send_email.ts").default;
-  readonly "sleep": typeof import("../tasks/sleep.ts").default;
   readonly "count-primes": typeof import("../tasks/count_primes.ts").default;
+  readonly "deliver-webhook": typeof import("../tasks/deliver_webhook.ts").default;
+  readonly "fetch-url": typeof import("../tasks/fetch_url.ts").default;
+  readonly "generate-pdf": typeof import("../tasks/generate_pdf.ts").default;
+  readonly "process-file": typeof import("../tasks/process_file.ts").default;
+  readonly "process-image": typeof import("../tasks/process_image.ts").default;
+  readonly "scrape-page": typeof import("../tasks/scrape_page.ts").default;
+  readonly "send-bulk-email": typeof import("../tasks/send_bulk_email.ts").default;
+  readonly "send-email": typeof import("../tasks/send_email.ts").default;
+  readonly "send-notification": typeof import("../tasks/send_notification.ts").default;
+  readonly "sleep": typeof import("../tasks/sleep.ts").default;
+  readonly "update-database": typeof import("../tasks/update_database.ts").default;
 };
 
 /** For clients that know no types: any name, any input. */

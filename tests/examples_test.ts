@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import PostalMime from "postal-mime";
 import { freePort, Service, until } from "./service.ts";
 
 const run = promisify(execFile);
@@ -84,6 +85,38 @@ Deno.test("client.ts: Ctrl-C cancels the task where it runs", async () => {
     child.kill("SIGKILL");
     await ended;
   }
+});
+
+Deno.test("report.ts: a CSV file becomes a PDF in a mailbox, by three tasks in a chain", async () => {
+  await using errand = await service();
+  const args = [
+    "run",
+    "--no-prompt",
+    "--allow-net",
+    "--allow-env",
+    `--allow-read=${EXAMPLES}`,
+    `${EXAMPLES}report.ts`,
+  ];
+  const env = { ...ENV, ERRAND_URL: errand.url };
+  const story = run(Deno.execPath(), [...args, `${EXAMPLES}sales.csv`, "ada@example.com"], { env });
+  const { stdout } = await story;
+  const id = "[0-9a-f-]{36}";
+  const said = new RegExp(
+    `^process-file ${id}\n  row 6 has "n/a" in "Amount", which is no number\ngenerate-pdf ${id}\n` +
+      `send-email (${id})\nWritten to data/outbox/\\1.eml\n$`,
+  );
+  assert.match(stdout, said);
+  const [, mail] = said.exec(stdout)!;
+  const { subject, attachments: [pdf] } = await PostalMime.parse(
+    Deno.readFileSync(`${errand.dataDir}/outbox/${mail}.eml`),
+  );
+  assert.deepEqual([subject, pdf!.filename, pdf!.mimeType], ["Sales", "sales.pdf", "application/pdf"]);
+  assert.equal(new TextDecoder().decode((pdf!.content as ArrayBuffer).slice(0, 5)), "%PDF-");
+
+  const wrong = run(Deno.execPath(), [...args, `${EXAMPLES}sales.csv`, "nobody"], { env });
+  const refused = await wrong.catch((error) => error);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /^validation-failed: .*#\/input\/to/);
 });
 
 /** Calls the views as Django does. Where Django is missing, `JsonResponse` is all of it that they need. */
