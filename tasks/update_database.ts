@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { type Database, openDatabase } from "./lib/database/database.ts";
 import { parseStatements, type Statement, STATEMENT_NAME } from "./lib/database/statements.ts";
+import { rowsInFile } from "./lib/database/table_rows.ts";
 import { netOf, parseDatabaseUrl } from "./lib/database/url.ts";
 import { carryOut, type Work } from "./lib/database/work.ts";
-import { defineTask, TaskFailure } from "./mod.ts";
+import { defineTask, TaskFailure, type TaskFiles } from "./mod.ts";
 
 const ROWS_MAX = 100_000;
 const SETTINGS = ["DATABASE_URL", "STATEMENTS_FILE"];
@@ -19,9 +20,14 @@ const input = z.strictObject({
   statement: z.string().regex(STATEMENT_NAME, "must be the name of a statement"),
   params: parameters.optional(),
   rows: z.array(parameters).min(1).max(ROWS_MAX).optional(),
+  /** Of CSV: the names of its columns are those of the parameters. */
+  file: z.guid().optional(),
 }).refine(({ params, rows }) => !(params && rows), {
   path: ["rows"],
   message: "must not stand beside params",
+}).refine(({ params, rows, file }) => file === undefined || !(params || rows), {
+  path: ["file"],
+  message: "must not stand beside params or rows",
 });
 
 /** What a worker keeps. */
@@ -45,6 +51,7 @@ export default defineTask({
       ? { env: SETTINGS, read: [STATEMENTS_FILE, address.path], write: [address.path] }
       : { env: [...SETTINGS, ...DRIVER_ENV], read: [STATEMENTS_FILE], net: [netOf(address)] };
   },
+  files: true,
   // As many connections at most; SQLite does one transaction after another anyway.
   concurrency: 8,
   tasksPerWorker: 8,
@@ -69,14 +76,21 @@ export default defineTask({
     }
     return await carryOut(
       desk.database,
-      { statement, ...rowsOf(input), digest: await digest(input) },
+      { statement, ...rowsOf(input, context), digest: await digest(input) },
       context,
     );
   },
 });
 
 /** Where the rows come from: one way is one case here. */
-function rowsOf({ params = {}, rows }: z.output<typeof input>): Pick<Work, "rows" | "total" | "where"> {
+function rowsOf(
+  { params = {}, rows, file }: z.output<typeof input>,
+  context: { readonly files: TaskFiles },
+): Pick<Work, "rows" | "total" | "where"> {
+  if (file !== undefined) {
+    const where = (index: number) => `file row ${index + 1}`;
+    return { rows: () => rowsInFile(file, context.files, ROWS_MAX), total: undefined, where };
+  }
   if (!rows) return { rows: () => [params], total: undefined, where: () => "params" };
   return { rows: () => rows, total: rows.length, where: (index) => `rows.${index}` };
 }

@@ -209,3 +209,17 @@ Deno.test("SQLite: a runner killed in a transaction leaves nothing, and a long c
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("an uploaded CSV file is carried out, a row for a row", async () => {
+  await withService(async (service) => {
+    const upload = await fetch(`${service.url}/v1/files`, {
+      method: "POST",
+      headers: { "content-type": "text/csv" },
+      body: "what\nx\n\"y, 'quoted' é\"\n",
+    });
+    const { id: file } = await upload.json();
+    const { status, result } = await service.run("update-database", { statement: "add-once", file });
+    assert.deepEqual([status, result], ["succeeded", { rowCount: 2 }]);
+    assert.deepEqual(await seen(), ["x", "y, 'quoted' é"]);
+  });
+});

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import definition from "../../tasks/update_database.ts";
+import type { TaskFiles } from "../../tasks/mod.ts";
 import { failing, type Update, withWorker } from "./updating.ts";
 
 const STATEMENTS = `
@@ -227,4 +228,33 @@ Deno.test("the module loads neither driver until a worker sets it up", async () 
     .filter(({ specifier, code }) => /^(postgres|\.\/sqlite\.ts|\.\/postgres\.ts)$/.test(specifier) && code);
   assert.equal(uses.length, 3);
   assert.ok(uses.every(({ isDynamic }) => isDynamic), JSON.stringify(uses));
+});
+
+Deno.test("SQLite: the rows of a CSV file are carried out, all or none", async () => {
+  await withAccounts(async (update, database) => {
+    const file = crypto.randomUUID();
+    // Only where the bytes come from is another: the file that a service hands over has a test of its own.
+    const opened = (text: string) => ({
+      open: () => Promise.resolve({ stream: () => new Blob([text]).stream() }),
+    } as unknown as TaskFiles);
+    const run = (text: string) => update({ statement: "add", file }, { files: opened(text) });
+    const { rowCount } = await run('name,balance\n"O\'Hara, é",5\nb,7\n');
+    assert.equal(rowCount, 2);
+    assert.deepEqual(accountsIn(database), [{ name: "O'Hara, é", balance: 5 }, { name: "b", balance: 7 }]);
+    await assert.rejects(run("name,balance\nc,1\nd\n"), failing("invalid_input", /^file row 2: /));
+    await assert.rejects(run("name\nc\n"), failing("invalid_input", /^file row 1.*balance/));
+    await assert.rejects(
+      run("name,balance\nc,1\nb,1\n"),
+      failing("database_error", undefined, { at: "file row 2" }),
+    );
+    assert.equal(accountsIn(database).length, 2);
+  });
+});
+
+Deno.test("a file does not stand beside params or rows", () => {
+  const file = crypto.randomUUID();
+  for (const more of [{ params: {} }, { rows: [{}] }]) {
+    const { error } = definition.input.safeParse({ statement: "add", file, ...more });
+    assert.deepEqual(error?.issues.map(({ path }) => path), [["file"]]);
+  }
 });
