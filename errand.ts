@@ -121,11 +121,13 @@ export async function createErrand(
     health: {
       draining: () => drain.signal.aborted,
       problems: () => supervisor.problems(),
+      broken: () => supervisor.broken(),
       notices: () => [
         ...notices,
         ...registry.values().flatMap(({ type, unavailable }) =>
           unavailable ? [notice(type, unavailable)] : []
         ),
+        ...supervisor.broken().entries().map(([type, why]) => notice(type, why)),
       ],
     },
     drain: drain.signal,

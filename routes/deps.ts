@@ -60,6 +60,8 @@ export interface Health {
   draining(): boolean;
   /** Why the service is not ready, each a line. */
   problems(): string[];
+  /** Why types cannot run that could be loaded at the start, by type. */
+  broken?(): ReadonlyMap<string, string>;
   /** Promises that are off by configuration, each a line. */
   notices(): string[];
 }

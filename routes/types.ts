@@ -4,14 +4,27 @@ import type { TaskType } from "../tasks/lib/registry.ts";
 import type { AppDeps } from "./deps.ts";
 import { reply, SERVICE_DESC } from "./reply.ts";
 
-/** `GET /v1/types`: what can be submitted. Written once, since types do not change while the service runs. */
-export function mountTypes(app: Hono, { registry, admit }: AppDeps): void {
-  const types = JSON.stringify({ types: [...registry.values()].map(describe) });
+/** `GET /v1/types`: what can be submitted. Written once, and anew while a type is found not to run. */
+export function mountTypes(app: Hono, { registry, admit, health }: AppDeps): void {
+  const types = [...registry.values()].map(describe);
+  const usual = JSON.stringify({ types });
   app.get("/v1/types", (c) => {
     admit(c.req.raw);
-    return reply(200, types, SERVICE_DESC);
+    const broken = health.broken?.();
+    return reply(
+      200,
+      broken?.size ? JSON.stringify({ types: types.map(told(broken)) }) : usual,
+      SERVICE_DESC,
+    );
   });
 }
+
+type Description = ReturnType<typeof describe>;
+
+const told = (broken: ReadonlyMap<string, string>) => (description: Description): Description => {
+  const unavailable = broken.get(description.type);
+  return unavailable === undefined ? description : { ...description, available: false, unavailable };
+};
 
 function describe({ type, definition, unavailable }: TaskType) {
   return {

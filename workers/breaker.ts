@@ -7,6 +7,8 @@ export class Breaker {
   #until = 0;
   /** Why the type is held back, or was when it last tried. */
   reason: string | undefined;
+  /** The task file or its `setup` does not load, so it is the type that is broken and not its tasks. */
+  broken = false;
 
   /** Strikes that are free; what follows waits 200 ms, 400 ms … 30 s. */
   static readonly FREE = 5;
@@ -33,6 +35,7 @@ export class Breaker {
 
   /** No use in trying again soon: the file will not load any better. */
   unloadable(reason: string, now: number): void {
+    this.broken = true;
     this.#strikes = Math.max(this.#strikes, Breaker.FREE + 3);
     this.strike(reason, now);
   }
@@ -41,5 +44,6 @@ export class Breaker {
     this.#strikes = 0;
     this.#until = 0;
     this.reason = undefined;
+    this.broken = false;
   }
 }

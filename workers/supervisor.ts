@@ -89,11 +89,17 @@ export class Supervisor implements Runners {
     this.#tokens.get(token)?.abandon(token);
   }
 
-  /** Types that are held back, each in a line; empty when all is well. */
+  /** Why types do not load, by type. They are held back, and concern nobody who does not use them. */
+  broken(): ReadonlyMap<string, string> {
+    const broken = [...this.#crews].filter(([, { breaker }]) => breaker.broken);
+    return new Map(broken.map(([type, { breaker }]) => [type, breaker.reason ?? "It does not load."]));
+  }
+
+  /** Types whose runners die again and again, each in a line; empty when all is well. */
   problems(): string[] {
     const now = performance.now();
     return [...this.#crews].flatMap(([type, { breaker }]) =>
-      breaker.open(now)
+      breaker.open(now) && !breaker.broken
         ? [`${type}: held back for ${Math.ceil(breaker.remaining(now))} ms: ${breaker.reason}`]
         : []
     );

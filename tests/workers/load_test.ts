@@ -3,7 +3,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { z } from "zod";
 import { defineTask } from "../../tasks/mod.ts";
 import { probe } from "../../workers/probe.ts";
-import { Service, until } from "../service.ts";
+import { type Readiness, Service, until } from "../service.ts";
 
 const BROKEN = fileURLToPath(new URL("../fixtures/broken", import.meta.url));
 
@@ -15,6 +15,7 @@ Deno.test("a task file that does not load hides no other", async (t) => {
     "exits-at-import": /ended the process/,
     "no-task": /not from defineTask/,
     "no-import": /missing_file|Module not found/,
+    "no-library": /library-that-is-not-there/,
     "bad-options": /timeout: must be a duration such as "30s", 24 days at most/,
     "permits-nothing": /permissions\(\) answers is wrong: it: /,
     "permits-text": /net: must be true, or a list/,
@@ -24,7 +25,7 @@ Deno.test("a task file that does not load hides no other", async (t) => {
     "says-nothing": /without a message/,
   };
   const { types } = await (await service.call("GET", "/v1/types")).json();
-  const { status, notices } = await service.ready();
+  const { status, notices }: Readiness = await (await service.call("GET", "/readyz?verbose")).json();
 
   for (const [type, why] of Object.entries(faults)) {
     await t.step(type, async () => {
@@ -71,9 +72,13 @@ Deno.test("a setup that throws fails its tasks, and the type is held back", asyn
   const { error, attempt } = await service.run("sets-up", {});
   assert.deepEqual([error?.code, error?.retryable, attempt], ["handler_load_failed", false, 1]);
   assert.match(error!.message, /no connection/);
-  const { status, problems } = await service.ready();
-  assert.equal(status, "unavailable");
-  assert.match(problems![0]!, /^sets-up: held back for \d+ ms: no connection/);
+  // It concerns nobody who does not use it, so the service is ready.
+  const { status, notices } = await service.ready();
+  assert.deepEqual([status, notices?.length], ["ok", 1]);
+  assert.match(notices![0]!, /^The task type sets-up is unavailable: no connection/);
+  const { types } = await (await service.call("GET", "/v1/types")).json();
+  const told = types.find(({ type }: { type: string }) => type === "sets-up");
+  assert.deepEqual([told.available, told.unavailable], [false, "no connection"]);
   assert.equal((await service.run("throws", { way: "quick" })).status, "succeeded");
   // It is tried again when its time has come.
   assert.equal((await service.run("sets-up", {})).error?.code, "handler_load_failed");
