@@ -85,10 +85,11 @@ export function isOwn(module: string): boolean {
 
 /**
  * Errand's own types get the packages that were tested, and that are there since the service has started: without the
- * lock they would be chosen anew, and fetched, by whichever runner is the first. The files of others may use others.
+ * lock they would be chosen anew, and fetched, by whichever runner is the first; and Deno would let any runner import
+ * code from a few hosts, which a secret could be sent to. The files of others may use other packages.
  */
 function versions(modules: readonly string[]): string[] {
-  return modules.every(isOwn) ? [`--lock=${LOCK}`, "--frozen"] : ["--no-lock"];
+  return modules.every(isOwn) ? [`--lock=${LOCK}`, "--frozen", "--cached-only"] : ["--no-lock"];
 }
 
 /** The whole environment of a runner: a type sees the variables that it declares, and no other's secrets. */
