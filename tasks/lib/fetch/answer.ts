@@ -32,7 +32,14 @@ export function jsonOf(bytes: Uint8Array, host: string, select: string | undefin
   if (select === undefined) return value;
   const found = pointed(value, select);
   if (found !== undefined) return found;
-  throw new TaskFailure("select_failed", `${host} answered with JSON that has nothing at ${select}.`);
+  // Among the details, as a pointer looks like a path, which messages do not show.
+  throw new TaskFailure(
+    "select_failed",
+    `${host} answered with JSON that has nothing at what was to be selected.`,
+    {
+      details: { select },
+    },
+  );
 }
 
 /** What to call the file: as the answer says (RFC 6266, where it is simple), or as the URL ends. */

@@ -97,6 +97,17 @@ Deno.test("an article comes as text, without the page around it", async () => {
   });
 });
 
+Deno.test("lines of an article stay apart where nothing stands between them in the page", async () => {
+  const block = "<p>A sentence of it, with commas, and enough to be <b>re</b>ad.</p><ul><li>One<li>Two</ul>";
+  await site({
+    "/": `<title>Small</title><article>${block.repeat(20)}<p>Fin<br>is</p></article>`,
+  }, async (origin) => {
+    const { pages } = await scrape({ urls: [`${origin}/`], article: true });
+    const lines = "A sentence of it, with commas, and enough to be read.\nOne\nTwo\n";
+    assert.equal(pages[0]?.article?.text, `${lines.repeat(20)}Fin\nis`);
+  });
+});
+
 Deno.test("a page is read in the encoding that it says", async () => {
   const page = Uint8Array.from(
     '<meta charset="iso-8859-15"><h1>Gr\xfc\xdfe: 1 \xa4</h1>',
