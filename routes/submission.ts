@@ -106,15 +106,19 @@ const TRACEPARENT =
 /**
  * What tasks of the type are made by.
  *
- * @param pointer where in the body the type stands, if there
+ * @param at where in the body the task stands, if there
  * @throws {Problem} where they cannot run now
  */
-export function definitionOf(registry: Registry, type: string, pointer?: string): TaskDefinition {
+export function definitionOf(
+  registry: Registry,
+  type: string,
+  at?: readonly PropertyKey[],
+): TaskDefinition {
   const entry = registry.get(type);
   if (entry === undefined) {
     const detail = "is not a known task type; GET /v1/types lists them";
     throw new Problem("unknown-task-type", undefined, {
-      errors: pointer ? [{ pointer, detail }] : undefined,
+      errors: at && [{ pointer: pointer([...at, "type"]), detail }],
     });
   }
   if (entry.definition === undefined || entry.unavailable !== undefined) {
@@ -145,7 +149,7 @@ export class Submissions {
       throw invalid(pointer([...at, "delay"]), "must not be combined with runAt");
     }
 
-    const definition = definitionOf(this.deps.registry, type, pointer([...at, "type"]));
+    const definition = definitionOf(this.deps.registry, type, at);
     // Before the schema sees it: it is stored as it was sent, whatever a transform does to it.
     const text = JSON.stringify(input);
     await this.#check(definition, input, at);
