@@ -70,7 +70,7 @@ export const RANGE = header("Range", "A part of the bytes, such as `bytes=0-1023
 
 export const IF_RANGE = header("If-Range", "The part only if the `ETag` still holds, else all.", TEXT);
 
-export const TRACEPARENT = header("traceparent", "W3C Trace Context; handed on with the task.", TEXT);
+export const TRACEPARENT = header("traceparent", "W3C Trace Context; kept with the task.", TEXT);
 
 export const CONTENT_DISPOSITION = header(
   "Content-Disposition",
